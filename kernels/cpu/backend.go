@@ -1,0 +1,150 @@
+package cpu
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"radd/kernels"
+)
+
+// Backend runs networks and sessions on the machine's cores. It implements
+// kernels.Backend.
+type Backend[F kernels.Float] struct {
+	workers int
+	items   chan item[F] // unbuffered: a send succeeds only while a worker is idle
+	passes  sync.Pool    // of *pass[F]
+}
+
+// pass is one call of Forward or Backward, shared by the workers on its tapes.
+type pass[F kernels.Float] struct {
+	theta     []F
+	objective kernels.Objective
+	tapes     []*kernels.Tape[F]
+	scale     F
+	grad      []F // nil: a forward pass
+	done      sync.WaitGroup
+}
+
+type item[F kernels.Float] struct {
+	pass *pass[F]
+	tape int
+}
+
+// New returns a backend that computes on up to workers goroutines at once; 0
+// means as many as the program may use cores.
+func New[F kernels.Float](workers int) *Backend[F] {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	b := &Backend[F]{workers: workers, items: make(chan item[F])}
+	b.passes.New = func() any { return new(pass[F]) }
+	for range workers - 1 { // the caller is the other one
+		go func() {
+			for it := range b.items {
+				it.pass.run(it.tape)
+				it.pass.done.Done()
+			}
+		}()
+	}
+	return b
+}
+
+// Close ends the workers.
+func (b *Backend[F]) Close() error {
+	close(b.items)
+	return nil
+}
+
+// Info implements kernels.Backend.
+func (b *Backend[F]) Info() kernels.Info {
+	return kernels.Info{Device: "cpu", ISA: "generic", Dtype: kernels.Dtype[F]()}
+}
+
+// Forward implements kernels.Backend.
+func (b *Backend[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F]) float64 {
+	b.each(theta, o, tapes, 0, nil)
+	loss := 0.0
+	for _, t := range tapes {
+		loss += t.Loss
+	}
+	return loss / float64(len(tapes))
+}
+
+// Backward implements kernels.Backend. In a batch every tape has a gradient of
+// its own, kept at the end of its scratch.
+func (b *Backend[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F], scale F, grad []F) {
+	b.each(theta, o, tapes, scale/F(len(tapes)), grad)
+	if len(tapes) == 1 {
+		return
+	}
+	clear(grad)
+	for _, t := range tapes {
+		addScaled(grad, ownGradient(t), 1)
+	}
+}
+
+// Update implements kernels.Backend.
+func (b *Backend[F]) Update(theta, velocity, grad []F, lr, momentum F) {
+	update(theta, velocity, grad, lr, momentum)
+}
+
+// each runs the pass on every tape, on this goroutine and on idle workers.
+func (b *Backend[F]) each(theta []F, o kernels.Objective, tapes []*kernels.Tape[F], scale F, grad []F) {
+	p := b.passes.Get().(*pass[F])
+	p.theta, p.objective, p.tapes, p.scale, p.grad = theta, o, tapes, scale, grad
+	for i := range tapes {
+		if i == len(tapes)-1 {
+			p.run(i)
+			break
+		}
+		p.done.Add(1)
+		select {
+		case b.items <- item[F]{p, i}:
+		default:
+			p.run(i)
+			p.done.Done()
+		}
+	}
+	p.done.Wait()
+	p.theta, p.tapes, p.grad = nil, nil, nil
+	b.passes.Put(p)
+}
+
+func (p *pass[F]) run(i int) {
+	t := p.tapes[i]
+	switch {
+	case p.grad == nil:
+		forward(p.theta, p.objective, t)
+	case len(p.tapes) == 1:
+		backward(p.theta, p.objective, t, p.scale, p.grad)
+	default:
+		backward(p.theta, p.objective, t, p.scale, ownGradient(t))
+	}
+}
+
+func ownGradient[F kernels.Float](t *kernels.Tape[F]) []F {
+	start, size := workSize(t.N), kernels.Shape{N: t.N}.Size()
+	return t.Workspace(start + size)[start:]
+}
+
+// Train implements kernels.Backend: networks run side by side, and where there
+// are fewer of them than workers, the sessions of a batch do too.
+func (b *Backend[F]) Train(ctx context.Context, networks []*kernels.Network[F], gradientSteps int) error {
+	var next atomic.Int64
+	var running sync.WaitGroup
+	for range min(b.workers, len(networks)) {
+		running.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(networks) || ctx.Err() != nil {
+					return
+				}
+				kernels.Train(ctx, b, networks[i], gradientSteps)
+			}
+		})
+	}
+	running.Wait()
+	return ctx.Err()
+}

@@ -1,0 +1,180 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+
+	"radd/internal/philox"
+	"radd/task"
+)
+
+// Inputs and Actions are I and A: the inputs of an RNN step (left observation,
+// right observation, feedback of the step before) and the actions (left,
+// right).
+const (
+	Inputs  = 3
+	Actions = 2
+)
+
+// MaxN is the most hidden units that a network may have.
+const MaxN = 4096
+
+// Float is the type that a backend computes in.
+type Float interface{ float32 | float64 }
+
+// Shape gives the layout of the packed parameter vector θ of a network of N
+// hidden units: the parameters one after the other, each row-major, in the
+// order of Parameters.
+type Shape struct{ N int }
+
+// Parameter is one tensor within θ, named and shaped as in PyTorch.
+type Parameter struct {
+	Name  string
+	Shape []int
+	Start int // index in θ of the first element
+	End   int // index after the last
+}
+
+// Parameters returns the six tensors of θ in order.
+func (s Shape) Parameters() []Parameter {
+	list := []Parameter{
+		{Name: "core.weight_ih_l0", Shape: []int{s.N, Inputs}},
+		{Name: "core.weight_hh_l0", Shape: []int{s.N, s.N}},
+		{Name: "core.bias_ih_l0", Shape: []int{s.N}},
+		{Name: "core.bias_hh_l0", Shape: []int{s.N}},
+		{Name: "readout.weight", Shape: []int{Actions, s.N}},
+		{Name: "readout.bias", Shape: []int{Actions}},
+	}
+	at := 0
+	for i := range list {
+		p := &list[i]
+		size := 1
+		for _, d := range p.Shape {
+			size *= d
+		}
+		p.Start, p.End = at, at+size
+		at += size
+	}
+	return list
+}
+
+// Size is the length of θ.
+func (s Shape) Size() int {
+	return s.N*Inputs + s.N*s.N + 2*s.N + Actions*s.N + Actions
+}
+
+// Weights are views into a packed vector: a network's parameters, or their
+// gradient.
+type Weights[F Float] struct {
+	InputHidden  []F // W_ih (N, 3)
+	HiddenHidden []F // W_hh (N, N)
+	InputBias    []F // b_ih (N)
+	HiddenBias   []F // b_hh (N)
+	Readout      []F // W_out (2, N), left before right
+	ReadoutBias  []F // b_out (2)
+}
+
+// Views returns the six parameters within theta, which has length s.Size().
+func Views[F Float](s Shape, theta []F) Weights[F] {
+	if len(theta) != s.Size() {
+		panic("kernels: θ has the wrong length")
+	}
+	take := func(n int) []F {
+		v := theta[:n:n]
+		theta = theta[n:]
+		return v
+	}
+	return Weights[F]{
+		InputHidden:  take(s.N * Inputs),
+		HiddenHidden: take(s.N * s.N),
+		InputBias:    take(s.N),
+		HiddenBias:   take(s.N),
+		Readout:      take(Actions * s.N),
+		ReadoutBias:  take(Actions),
+	}
+}
+
+// Init assigns a fresh network's parameters to theta: uniform in ±1/√N, as
+// PyTorch initialises an RNN and a linear layer with N inputs. Float32
+// parameters are the rounded float64 ones.
+//
+// Source: SI 7.2, "initialized using PyTorch defaults".
+func Init[F Float](s Shape, seed uint64, theta []F) {
+	if len(theta) != s.Size() {
+		panic("kernels: θ has the wrong length")
+	}
+	bound := 1 / math.Sqrt(float64(s.N))
+	var words philox.Words
+	for i := range theta {
+		if i%4 == 0 {
+			words = philox.Draw(seed, task.StreamInit.Counter(uint32(i/4), 0, 0, 0))
+		}
+		theta[i] = F((2*philox.Uniform(words[i%4]) - 1) * bound)
+	}
+}
+
+// Objective is the loss that training minimises, with its reduction.
+type Objective uint8
+
+// The three losses. Sums run over observation steps; T counts all RNN steps of
+// the session, blanks included.
+const (
+	CrossEntropyMean Objective = iota // −(1/T) Σ log a_t(s_n): SI 7.2's loss divided by T
+	CrossEntropySum                   // −Σ log a_t(s_n): SI 7.2, to the letter
+	ProbabilityMean                   // −(1/T) Σ a_t(s_n): what the paper's released code minimises
+)
+
+var objectiveNames = [...][2]string{
+	CrossEntropyMean: {"cross-entropy", "mean"},
+	CrossEntropySum:  {"cross-entropy", "sum"},
+	ProbabilityMean:  {"probability", "mean"},
+}
+
+// Names returns the objective's name and its reduction's.
+func (o Objective) Names() (objective, reduction string) {
+	return objectiveNames[o][0], objectiveNames[o][1]
+}
+
+func (o Objective) String() string {
+	return objectiveNames[o][0] + " (" + objectiveNames[o][1] + ")"
+}
+
+// ParseObjective is the inverse of Names.
+func ParseObjective(objective, reduction string) (Objective, error) {
+	for o, names := range objectiveNames {
+		if names[0] == objective && names[1] == reduction {
+			return Objective(o), nil
+		}
+	}
+	if objective == "probability" && reduction == "sum" {
+		return 0, fmt.Errorf("the objective probability has the reduction mean only")
+	}
+	return 0, fmt.Errorf("no objective %q with reduction %q (allowed: cross-entropy with mean or sum, probability with mean)",
+		objective, reduction)
+}
+
+// Loss returns what one observation step adds to the loss before Scale: side
+// is the stimulus side s_n (−1 or +1), d the logit difference.
+func (o Objective) Loss(side int8, d float64) float64 {
+	if o == ProbabilityMean {
+		return -Sigmoid(float64(side) * d)
+	}
+	return -LogSigmoid(float64(side) * d)
+}
+
+// Derivative returns the derivative of Loss by d.
+func (o Objective) Derivative(side int8, d float64) float64 {
+	s := float64(side)
+	if o == ProbabilityMean {
+		return -s * Sigmoid(d) * Sigmoid(-d)
+	}
+	return -s * Sigmoid(-s*d)
+}
+
+// Scale is the factor of the sum over a session of T RNN steps.
+func (o Objective) Scale(T int) float64 {
+	if o == CrossEntropySum {
+		return 1
+	}
+	return 1 / float64(T)
+}

@@ -1,0 +1,87 @@
+package kernels
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"radd/task"
+)
+
+// Batch holds the sessions and tapes of one network's gradient step, used again
+// for the next.
+type Batch[F Float] struct {
+	Tapes    []*Tape[F]
+	sessions []task.Session
+}
+
+// NewBatch returns a batch of B sessions for networks of n hidden units.
+func NewBatch[F Float](n, B int) *Batch[F] {
+	b := &Batch[F]{sessions: make([]task.Session, B)}
+	for range B {
+		b.Tapes = append(b.Tapes, NewTape[F](n))
+	}
+	return b
+}
+
+// Draw draws the sessions of a gradient step (from 0) of training with the
+// seed, and sets the tapes to them.
+func (b *Batch[F]) Draw(p *task.Sampler, seed uint64, gradientStep int) {
+	for i, t := range b.Tapes {
+		s := &b.sessions[i]
+		s.Draw(p, task.Origin{Seed: seed, Stream: task.StreamTrain, GradientStep: uint32(gradientStep), Session: uint32(i)})
+		t.Begin(s)
+	}
+}
+
+// Record returns what the batch showed, given its loss and its gradient.
+func (b *Batch[F]) Record(loss float64, grad []F) Record {
+	r := Record{Loss: loss, GradientNorm: Norm(grad)}
+	for _, t := range b.Tapes {
+		r.Tally(t.T, t.Behaviour)
+	}
+	return r
+}
+
+// Train advances one network by the given number of gradient steps on the
+// backend, by its Forward, Backward and Update: the specification of
+// Backend.Train. It stops early when ctx ends or with net.Err.
+func Train[F Float](ctx context.Context, backend Backend[F], net *Network[F], gradientSteps int) {
+	batch := NewBatch[F](net.Shape.N, net.Sessions)
+	grad := make([]F, net.Shape.Size())
+	before := make([]F, 2*len(grad))
+	net.Records = slices.Grow(net.Records, gradientSteps)
+	for range gradientSteps {
+		if ctx.Err() != nil || net.Err != nil {
+			return
+		}
+		batch.Draw(net.Sampler, net.Seed, net.Step)
+		loss := backend.Forward(net.Theta, net.Objective, batch.Tapes)
+		backend.Backward(net.Theta, net.Objective, batch.Tapes, 1, grad)
+		record := batch.Record(loss, grad)
+		if net.Err = record.Check(net.Step + 1); net.Err != nil {
+			return
+		}
+		copy(before, net.Theta)
+		copy(before[len(grad):], net.Velocity)
+		backend.Update(net.Theta, net.Velocity, grad, F(net.LearningRate), F(net.Momentum))
+		if net.Err = CheckWeights(net.Theta, net.Step+1, record); net.Err != nil {
+			copy(net.Theta, before)
+			copy(net.Velocity, before[len(grad):])
+			return
+		}
+		net.Step++
+		net.Records = append(net.Records, record)
+	}
+}
+
+// CheckWeights returns a *NonFiniteError if the update of the gradient step
+// (from 1) made a weight that is not finite.
+func CheckWeights[F Float](theta []F, gradientStep int, r Record) error {
+	for _, x := range theta {
+		if v := float64(x); math.IsNaN(v) || math.IsInf(v, 0) {
+			return &NonFiniteError{gradientStep, "weight", v, r}
+		}
+	}
+	return nil
+}

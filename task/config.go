@@ -1,0 +1,122 @@
+package task
+
+import (
+	"fmt"
+	"math"
+
+	"radd/internal/input"
+)
+
+// Config holds every constant of the task. The YAML names are the
+// configuration's keys under "task:".
+type Config struct {
+	Blocks                int       `yaml:"blocks"`                 // blocks in a session
+	Hazard                float64   `yaml:"hazard"`                 // p of the geometric block length; the Bayesian actors' chance of a block change
+	BlockMin              int       `yaml:"block-min"`              // shortest block, trials
+	BlockMax              int       `yaml:"block-max"`              // longest block, trials
+	Bias                  float64   `yaml:"bias"`                   // P(trial side = block side)
+	Strengths             []float64 `yaml:"strengths"`              // stimulus strengths
+	StrengthProbabilities []float64 `yaml:"strength-probabilities"` // their probabilities; empty means uniform
+	BlankSteps            int       `yaml:"blank-steps"`            // RNN steps without observation that begin a trial
+	MaxObservations       int       `yaml:"max-observations"`       // observations after which a trial times out
+	NoiseSD               float64   `yaml:"noise-sd"`               // standard deviation of one observation
+	ActionThreshold       float64   `yaml:"action-threshold"`       // an action is taken where max(a_t) exceeds this
+	WaitingFeedback       float64   `yaml:"waiting-feedback"`       // feedback of an observation step without action
+}
+
+// DefaultConfig returns the paper's task.
+func DefaultConfig() Config {
+	strengths := []float64{0, .5, 1, 1.5, 2, 2.5}
+	return Config{
+		Blocks:                4,
+		Hazard:                .02,
+		BlockMin:              20,
+		BlockMax:              100,
+		Bias:                  .8,
+		Strengths:             strengths,
+		StrengthProbabilities: uniform(len(strengths)),
+		BlankSteps:            2,
+		MaxObservations:       10,
+		NoiseSD:               1,
+		ActionThreshold:       .9,
+		WaitingFeedback:       -.05,
+	}
+}
+
+// Limits that keep tables and counters small; far beyond any experiment.
+const (
+	maxBlocks       = 10_000_000
+	maxBlockLength  = 1_000_000
+	maxPhaseSteps   = 10_000
+	maxStrengths    = 1_000
+	probabilitySlip = 1e-6 // by which strength-probabilities may miss a sum of 1
+)
+
+// Resolve returns the configuration with implied values filled in
+// (StrengthProbabilities), or an *input.Error that names the first key whose
+// value cannot be used.
+func (c Config) Resolve() (Config, error) {
+	bad := func(key string, found any, allowed string) error {
+		return &input.Error{Field: "task." + key, Found: fmt.Sprint(found), Allowed: allowed}
+	}
+	probability := func(p float64) bool { return p >= 0 && p <= 1 }
+	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+	switch {
+	case c.Blocks < 1 || c.Blocks > maxBlocks:
+		return c, bad("blocks", c.Blocks, fmt.Sprintf("1 to %d", maxBlocks))
+	case !probability(c.Hazard):
+		return c, bad("hazard", c.Hazard, "a probability, 0 to 1")
+	case c.BlockMin < 1 || c.BlockMin > maxBlockLength:
+		return c, bad("block-min", c.BlockMin, fmt.Sprintf("1 to %d trials", maxBlockLength))
+	case c.BlockMax < c.BlockMin || c.BlockMax > maxBlockLength:
+		return c, bad("block-max", c.BlockMax, fmt.Sprintf("block-min (%d) to %d trials", c.BlockMin, maxBlockLength))
+	case !probability(c.Bias):
+		return c, bad("bias", c.Bias, "a probability, 0 to 1")
+	case len(c.Strengths) == 0 || len(c.Strengths) > maxStrengths:
+		return c, bad("strengths", fmt.Sprintf("%d values", len(c.Strengths)), fmt.Sprintf("1 to %d values", maxStrengths))
+	case c.BlankSteps < 0 || c.BlankSteps > maxPhaseSteps:
+		return c, bad("blank-steps", c.BlankSteps, fmt.Sprintf("0 to %d RNN steps", maxPhaseSteps))
+	case c.MaxObservations < 1 || c.MaxObservations > maxPhaseSteps:
+		return c, bad("max-observations", c.MaxObservations, fmt.Sprintf("1 to %d RNN steps", maxPhaseSteps))
+	case !(c.NoiseSD > 0) || !finite(c.NoiseSD):
+		return c, bad("noise-sd", c.NoiseSD, "a finite number above 0")
+	case !(c.ActionThreshold > .5 && c.ActionThreshold < 1):
+		return c, bad("action-threshold", c.ActionThreshold, "above 0.5 and below 1")
+	case !finite(c.WaitingFeedback):
+		return c, bad("waiting-feedback", c.WaitingFeedback, "a finite number")
+	}
+	for _, s := range c.Strengths {
+		if !(s >= 0) || !finite(s) {
+			return c, bad("strengths", s, "finite numbers, 0 or above")
+		}
+	}
+	if len(c.StrengthProbabilities) == 0 {
+		c.StrengthProbabilities = uniform(len(c.Strengths))
+	}
+	if len(c.StrengthProbabilities) != len(c.Strengths) {
+		return c, bad("strength-probabilities", fmt.Sprintf("%d values", len(c.StrengthProbabilities)),
+			fmt.Sprintf("one for each of the %d strengths", len(c.Strengths)))
+	}
+	sum := 0.0
+	for _, p := range c.StrengthProbabilities {
+		if !probability(p) {
+			return c, bad("strength-probabilities", p, "probabilities, 0 to 1")
+		}
+		sum += p
+	}
+	if math.Abs(sum-1) > probabilitySlip {
+		return c, bad("strength-probabilities", fmt.Sprintf("a sum of %v", sum), "a sum of 1")
+	}
+	return c, nil
+}
+
+// MaxSteps is the most RNN steps that one trial can last.
+func (c *Config) MaxSteps() int { return c.BlankSteps + c.MaxObservations }
+
+func uniform(n int) []float64 {
+	p := make([]float64, n)
+	for i := range p {
+		p[i] = 1 / float64(n)
+	}
+	return p
+}
