@@ -47,6 +47,7 @@ func DefaultConfig() Config {
 const (
 	maxBlocks       = 10_000_000
 	maxBlockLength  = 1_000_000
+	maxTrials       = 1 << 32 // in a session: the generator's counter has 32 bits for the trial
 	maxPhaseSteps   = 10_000
 	maxStrengths    = 1_000
 	probabilitySlip = 1e-6 // by which strength-probabilities may miss a sum of 1
@@ -70,6 +71,8 @@ func (c Config) Resolve() (Config, error) {
 		return c, bad("block-min", c.BlockMin, fmt.Sprintf("1 to %d trials", maxBlockLength))
 	case c.BlockMax < c.BlockMin || c.BlockMax > maxBlockLength:
 		return c, bad("block-max", c.BlockMax, fmt.Sprintf("block-min (%d) to %d trials", c.BlockMin, maxBlockLength))
+	case int64(c.Blocks)*int64(c.BlockMax) > maxTrials:
+		return c, bad("blocks", c.Blocks, fmt.Sprintf("up to %d blocks of block-max (%d) trials", maxTrials/c.BlockMax, c.BlockMax))
 	case !probability(c.Bias):
 		return c, bad("bias", c.Bias, "a probability, 0 to 1")
 	case len(c.Strengths) == 0 || len(c.Strengths) > maxStrengths:
@@ -119,4 +122,30 @@ func uniform(n int) []float64 {
 		p[i] = 1 / float64(n)
 	}
 	return p
+}
+
+// Key is one key of the configuration: what it means and what it may be.
+type Key struct {
+	Name    string
+	Help    string
+	Allowed string
+	Field   func(*Config) any // a pointer to the key's value
+}
+
+// Keys lists every key of the configuration in the order of the file.
+func Keys() []Key {
+	return []Key{
+		{"blocks", "blocks in a session", "1 or more", func(c *Config) any { return &c.Blocks }},
+		{"hazard", "p of the geometric block length, and the Bayesian actors' chance of a block change after a trial", "0 to 1", func(c *Config) any { return &c.Hazard }},
+		{"block-min", "trials in the shortest block", "1 or more", func(c *Config) any { return &c.BlockMin }},
+		{"block-max", "trials in the longest block", "block-min or more", func(c *Config) any { return &c.BlockMax }},
+		{"bias", "probability that a trial is on its block's side", "0 to 1", func(c *Config) any { return &c.Bias }},
+		{"strengths", "stimulus strengths", "numbers, 0 or above", func(c *Config) any { return &c.Strengths }},
+		{"strength-probabilities", "their probabilities; an empty list means uniform", "one per strength, with sum 1", func(c *Config) any { return &c.StrengthProbabilities }},
+		{"blank-steps", "RNN steps without observation that begin a trial", "0 or more", func(c *Config) any { return &c.BlankSteps }},
+		{"max-observations", "observations after which a trial times out", "1 or more", func(c *Config) any { return &c.MaxObservations }},
+		{"noise-sd", "standard deviation of an observation", "above 0", func(c *Config) any { return &c.NoiseSD }},
+		{"action-threshold", "probability above which an action is taken", "above 0.5, below 1", func(c *Config) any { return &c.ActionThreshold }},
+		{"waiting-feedback", "feedback of an observation step without action", "a finite number", func(c *Config) any { return &c.WaitingFeedback }},
+	}
 }

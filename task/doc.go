@@ -13,6 +13,9 @@
 //	μ_n     Session.Strength[n]        stimulus strength                        noise sd of the default task
 //	o_n,t   Session.Observe(n, t)      left and right observation               as μ
 //	r       Outcome.Feedback           feedback that a step produces
+//	a       Outcome.Action             −1 left, +1 right, 0 none
+//	        Bayes.Block                P(b_n = +1 | sides of earlier trials)
+//	        Bayes.Side                 P(s_n = +1 | that and the observations)
 //
 // Positive means right, everywhere. N(m, v) has mean m and variance v.
 //

@@ -204,11 +204,18 @@ func (s *Session) Observe(trial, step int) (left, right float64) {
 // can be saved: it makes Observation (n, MaxSteps, 2).
 func (s *Session) Record() {
 	all := make([]float64, 0, s.Trials()*s.rule.MaxSteps*2)
-	for n := range s.Trials() {
-		for t := range s.rule.MaxSteps {
-			left, right := s.Observe(n, t)
-			all = append(all, left, right)
-		}
+	for trial := range s.Trials() {
+		all = s.appendTrial(all, trial)
 	}
 	s.Observation = all
+}
+
+// appendTrial appends the observations of every possible step of one trial,
+// (MaxSteps, 2).
+func (s *Session) appendTrial(all []float64, trial int) []float64 {
+	for step := range s.rule.MaxSteps {
+		left, right := s.Observe(trial, step)
+		all = append(all, left, right)
+	}
+	return all
 }
