@@ -33,6 +33,8 @@ type Tape[F Float] struct {
 	Behaviour         // counts over the passage's trials
 
 	Work []F // scratch of the backend, of a layout of its own
+
+	first F // feedback input of the passage's first step
 }
 
 // Behaviour counts trials and how they ended.
@@ -55,7 +57,7 @@ func NewTape[F Float](n int) *Tape[F] { return &Tape[F]{N: n} }
 
 // Begin sets the tape to the whole session from h = 0.
 func (t *Tape[F]) Begin(s *task.Session) {
-	t.Session, t.From, t.To, t.T = s, 0, s.Trials(), 0
+	t.Session, t.From, t.To, t.T, t.first = s, 0, s.Trials(), 0, 0
 	t.Reserve(1)
 	clear(t.Hidden[:t.N])
 }
@@ -75,18 +77,13 @@ func (t *Tape[F]) Continue(trials int) bool {
 		return false
 	}
 	copy(t.Hidden[:t.N], t.Hidden[t.T*t.N:(t.T+1)*t.N])
-	t.Feedback[0] = t.Feedback[t.T-1]
+	t.first = t.Feedback[t.T-1]
 	t.From, t.To = t.To, min(t.To+trials, t.Session.Trials())
 	return true
 }
 
 // FirstFeedback is the feedback input of the passage's first step.
-func (t *Tape[F]) FirstFeedback() F {
-	if t.From == 0 {
-		return 0
-	}
-	return t.Feedback[0]
-}
+func (t *Tape[F]) FirstFeedback() F { return t.first }
 
 // Reserve makes room for the given number of steps after the first T, keeping
 // what is there.
@@ -177,9 +174,11 @@ func LogSigmoid(d float64) float64 {
 	return math.Min(d, 0) - math.Log1p(math.Exp(-math.Abs(d)))
 }
 
-// Outcome returns the recorded decision of step t. The action is the one the
-// network's output stands for; it counts where the record ends a trial with
-// other feedback than an action of that side would earn, too.
+// Outcome returns what the record says came of step t: its feedback, and whether
+// it ended the trial. The record does not say which action was taken, so action,
+// the one that the network's own output stands for, is passed on: under forced
+// decisions, Behaviour counts what the network itself would have done where the
+// record ends a trial.
 func (d *Decisions) Outcome(t int, action int8) task.Outcome {
 	ended := t+1 == len(d.Trial) || d.Trial[t+1] != d.Trial[t]
 	return task.Outcome{Feedback: d.Feedback[t], Ended: ended, Action: action}

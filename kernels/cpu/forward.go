@@ -46,9 +46,7 @@ func forward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F]
 				h[i] = bias[i] + (v[0]*x[0] + v[1]*x[1] + v[2]*x[2])
 			}
 			addMatVec(h, w.HiddenHidden, p.Hidden[t*n:][:n])
-			for i, z := range h {
-				h[i] = F(math.Tanh(float64(z)))
-			}
+			tanh(h)
 			d := dot(readout, h) + readoutBias
 
 			out := rule.Step(step, side, float64(d))
@@ -81,4 +79,24 @@ func readoutDifference[F kernels.Float](w kernels.Weights[F], v []F) F {
 		v[i] = w.Readout[n+i] - w.Readout[i]
 	}
 	return w.ReadoutBias[1] - w.ReadoutBias[0]
+}
+
+// tanh replaces every element of h by its hyperbolic tangent. The conversions
+// are apart from math.Tanh because amd64's merge into a register's old value:
+// between float32 and float64 in one loop, each tanh would wait for the last.
+func tanh[F kernels.Float](h []F) {
+	var z [64]float64
+	for len(h) > 0 {
+		n := min(len(h), len(z))
+		for i, x := range h[:n] {
+			z[i] = float64(x)
+		}
+		for i, x := range z[:n] {
+			z[i] = math.Tanh(x)
+		}
+		for i, x := range z[:n] {
+			h[i] = F(x)
+		}
+		h = h[n:]
+	}
 }
