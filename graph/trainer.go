@@ -1,0 +1,95 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"radd/kernels"
+)
+
+// Trainer trains one network through the compiled graph θ → loss → dθ, one
+// gradient step a call. Its results are those of kernels.Train, byte for byte.
+type Trainer[F kernels.Float] struct {
+	net     *kernels.Network[F]
+	batch   *kernels.Batch[F]
+	session *Session[F]
+	machine gorgonia.VM
+	theta   *gorgonia.Node
+	dTheta  *gorgonia.Node
+	solver  gorgonia.Solver
+	model   []gorgonia.ValueGrad
+	before  []F // θ and velocity before the update
+}
+
+// NewTrainer compiles the graph for the network, whose Theta and Velocity it
+// will update in place. Close it when done.
+func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) (*Trainer[F], error) {
+	t := &Trainer[F]{
+		net:    net,
+		batch:  kernels.NewBatch[F](net.Shape.N, net.Sessions),
+		before: make([]F, 2*len(net.Theta)),
+	}
+	t.session = NewSession(b, net.Objective, t.batch.Tapes)
+	g := gorgonia.NewGraph()
+	t.theta = gorgonia.NewVector(g, dtype[F](), gorgonia.WithName("θ"), gorgonia.WithShape(len(net.Theta)),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(len(net.Theta)), tensor.WithBacking(net.Theta))))
+	loss, err := t.session.Apply(t.theta)
+	if err != nil {
+		return nil, err
+	}
+	grads, err := gorgonia.Grad(loss, t.theta)
+	if err != nil {
+		return nil, fmt.Errorf("differentiating the session: %w", err)
+	}
+	t.dTheta = grads[0]
+	t.machine = gorgonia.NewTapeMachine(g)
+	t.solver = NewSGD(b, F(net.LearningRate), F(net.Momentum), net.Velocity)
+	t.model = []gorgonia.ValueGrad{parameter{t.theta, t.dTheta}}
+	return t, nil
+}
+
+// Step does one gradient step: it draws the sessions, runs the graph, updates θ
+// and returns what the step showed before its update. On a *kernels.NonFiniteError
+// the network is as it was before the step.
+func (t *Trainer[F]) Step() (kernels.Record, error) {
+	net := t.net
+	t.batch.Draw(net.Sampler, net.Seed, net.Step)
+	if err := t.machine.RunAll(); err != nil {
+		return kernels.Record{}, fmt.Errorf("gradient step %d: %w", net.Step+1, err)
+	}
+	t.machine.Reset()
+	grad, err := flat[F](t.dTheta.Value())
+	if err != nil {
+		return kernels.Record{}, err
+	}
+	record := t.batch.Record(t.session.Loss(), grad)
+	if err := record.Check(net.Step + 1); err != nil {
+		return record, err
+	}
+	copy(t.before, net.Theta)
+	copy(t.before[len(net.Theta):], net.Velocity)
+	if err := t.solver.Step(t.model); err != nil {
+		return record, err
+	}
+	if err := kernels.CheckWeights(net.Theta, net.Step+1, record); err != nil {
+		copy(net.Theta, t.before)
+		copy(net.Velocity, t.before[len(net.Theta):])
+		return record, err
+	}
+	net.Step++
+	return record, nil
+}
+
+// Batch returns the sessions and tapes of the last gradient step.
+func (t *Trainer[F]) Batch() *kernels.Batch[F] { return t.batch }
+
+// Close releases the compiled graph.
+func (t *Trainer[F]) Close() error { return t.machine.Close() }
+
+// parameter hands a value and its gradient's node to a solver.
+type parameter struct{ value, grad *gorgonia.Node }
+
+func (p parameter) Value() gorgonia.Value         { return p.value.Value() }
+func (p parameter) Grad() (gorgonia.Value, error) { return p.grad.Value(), nil }
