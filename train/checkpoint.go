@@ -1,0 +1,286 @@
+package train
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"radd/internal/atomicfs"
+	"radd/internal/input"
+	"radd/kernels"
+)
+
+// Files of a run's folder.
+const (
+	configFile     = "config.yaml"
+	manifestFile   = "manifest.json"
+	weightsFile    = "weights.safetensors"
+	metricsFile    = "metrics.csv"
+	timingFile     = "timing.csv"
+	eventsFile     = "events.out.tfevents.radd"
+	logFile        = "log.jsonl"
+	lockFile       = ".lock"
+	checkpointsDir = "checkpoints"
+	evidenceDir    = "non-finite"
+)
+
+// Files of a checkpoint's folder, beside weightsFile.
+const (
+	momentumFile = "momentum.safetensors"
+	stateFile    = "state.json"
+	sumsFile     = "SHA256SUMS"
+)
+
+const formatVersion = "1"
+
+// state is what a checkpoint holds besides weights and momentum. Randomness is
+// counter-based, so the gradient step is all of the generator's state. It holds
+// no clock readings: the bytes of a checkpoint depend on the run alone.
+type state struct {
+	FormatVersion string           `json:"format_version"`
+	Identity      string           `json:"identity"` // SHA-256 of what makes the run this run
+	Info          kernels.Info     `json:"computed_by"`
+	GradientStep  int              `json:"gradient_step"`
+	RNNSteps      int64            `json:"rnn_steps"` // over all gradient steps
+	Trials        int64            `json:"trials"`
+	Recent        []kernels.Record `json:"recent"` // of the last gradient steps, up to recentSteps
+}
+
+// recentSteps is the number of gradient steps that running averages go over.
+const recentSteps = 100
+
+// add takes in one gradient step.
+func (s *state) add(r kernels.Record) {
+	s.GradientStep++
+	s.RNNSteps += int64(r.RNNSteps)
+	s.Trials += int64(r.Trials)
+	if len(s.Recent) == recentSteps {
+		copy(s.Recent, s.Recent[1:])
+		s.Recent = s.Recent[:recentSteps-1]
+	}
+	s.Recent = append(s.Recent, r)
+}
+
+// identity is the SHA-256 of the keys that make the run this run.
+func (c *Config) identity() string {
+	h := sha256.New()
+	for _, k := range Keys() {
+		if k.Identity {
+			fmt.Fprintf(h, "%s: %v\n", k.Name, k.Value(c))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func checkpointName(step int) string { return fmt.Sprintf("step-%09d", step) }
+
+// checkpointStep is the inverse of checkpointName.
+func checkpointStep(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, "step-")
+	step, err := strconv.Atoi(digits)
+	return step, ok && err == nil && name == checkpointName(step)
+}
+
+// checkpointSteps returns the steps of the checkpoints in the run's folder,
+// newest first.
+func checkpointSteps(fsys atomicfs.FS, dir string) ([]int, error) {
+	entries, err := fsys.ReadDir(filepath.Join(dir, checkpointsDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var steps []int
+	for _, e := range entries {
+		if step, ok := checkpointStep(e.Name()); ok {
+			steps = append(steps, step)
+		}
+	}
+	slices.SortFunc(steps, func(a, b int) int { return b - a })
+	return steps, err
+}
+
+// save publishes a checkpoint of the network: a folder that appears whole or
+// not at all. It returns the bytes of its weights' file.
+func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kernels.Network[F], s *state) ([]byte, error) {
+	var weights, momentum bytes.Buffer
+	if err := kernels.WriteWeights(&weights, net.Shape, net.Theta, weightsMeta(cfg, net.Step)); err != nil {
+		return nil, err
+	}
+	if err := kernels.WriteWeights(&momentum, net.Shape, net.Velocity, weightsMeta(cfg, net.Step)); err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	files := []struct {
+		name string
+		data []byte
+	}{{weightsFile, weights.Bytes()}, {momentumFile, momentum.Bytes()}, {stateFile, append(text, '\n')}}
+	var sums strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(f.data), f.name)
+	}
+	files = append(files, struct {
+		name string
+		data []byte
+	}{sumsFile, []byte(sums.String())})
+
+	parent := filepath.Join(dir, checkpointsDir)
+	if err := fsys.MkdirAll(parent, 0o755); err != nil {
+		return nil, err
+	}
+	err = atomicfs.ReplaceDir(fsys, filepath.Join(parent, checkpointName(net.Step)), func(staging string) error {
+		for _, f := range files {
+			if err := writeBytes(fsys, filepath.Join(staging, f.name), f.data); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return weights.Bytes(), err
+}
+
+// prune removes all but the newest checkpoints.
+func prune(fsys atomicfs.FS, dir string, keep int) error {
+	steps, err := checkpointSteps(fsys, dir)
+	for _, step := range steps[min(keep, len(steps)):] {
+		err = errors.Join(err, fsys.RemoveAll(filepath.Join(dir, checkpointsDir, checkpointName(step))))
+	}
+	return err
+}
+
+// load assigns the newest intact checkpoint to the network and returns its
+// state and the bytes of its weights' file, or nil where there is no checkpoint
+// at all. Checkpoints that are not intact are passed over with a warning; where
+// none is intact, that is an error.
+func load[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kernels.Network[F], log *slog.Logger) (*state, []byte, error) {
+	if err := atomicfs.Recover(fsys, filepath.Join(dir, checkpointsDir)); err != nil {
+		return nil, nil, err
+	}
+	steps, err := checkpointSteps(fsys, dir)
+	if err != nil || len(steps) == 0 {
+		return nil, nil, err
+	}
+	for _, step := range steps {
+		path := filepath.Join(dir, checkpointsDir, checkpointName(step))
+		s, weights, err := loadOne(fsys, path, net)
+		if err != nil {
+			log.Warn("passing over a checkpoint that is not intact", "checkpoint", path, "error", err)
+			continue
+		}
+		if s.Identity != cfg.identity() {
+			return nil, nil, &input.Error{File: path, Found: "a checkpoint of another configuration",
+				Do: "put the run's own checkpoints back, or train into another folder"}
+		}
+		return s, weights, nil
+	}
+	return nil, nil, &input.Error{File: filepath.Join(dir, checkpointsDir),
+		Found: fmt.Sprintf("%d checkpoints, none of them intact", len(steps)),
+		Do:    "restore one from a backup, or remove them all to train from the start"}
+}
+
+// loadOne reads one checkpoint and assigns it to the network.
+func loadOne[F kernels.Float](fsys atomicfs.FS, path string, net *kernels.Network[F]) (*state, []byte, error) {
+	files, err := verified(fsys, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var s state
+	if err := json.Unmarshal(files[stateFile], &s); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", stateFile, err)
+	}
+	if s.FormatVersion != formatVersion {
+		return nil, nil, fmt.Errorf("%s: format version %q, where this program reads %s", stateFile, s.FormatVersion, formatVersion)
+	}
+	theta, err := readVector[F](filepath.Join(path, weightsFile), net.Shape)
+	if err != nil {
+		return nil, nil, err
+	}
+	velocity, err := readVector[F](filepath.Join(path, momentumFile), net.Shape)
+	if err != nil {
+		return nil, nil, err
+	}
+	copy(net.Theta, theta)
+	copy(net.Velocity, velocity)
+	net.Step = s.GradientStep
+	return &s, files[weightsFile], nil
+}
+
+// verified reads a checkpoint's files and holds them to their sums.
+func verified(fsys atomicfs.FS, path string) (map[string][]byte, error) {
+	sums, err := readBytes(fsys, filepath.Join(path, sumsFile))
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for line := range strings.Lines(string(sums)) {
+		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if !ok || name != filepath.Base(name) {
+			return nil, fmt.Errorf("%s: not a line of sums: %q", sumsFile, line)
+		}
+		data, err := readBytes(fsys, filepath.Join(path, name))
+		if err != nil {
+			return nil, err
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != sum {
+			return nil, fmt.Errorf("%s: SHA-256 is %s where %s says %s", name, got, sumsFile, sum)
+		}
+		files[name] = data
+	}
+	for _, name := range []string{weightsFile, momentumFile, stateFile} {
+		if files[name] == nil {
+			return nil, fmt.Errorf("%s: %s is not listed", sumsFile, name)
+		}
+	}
+	return files, nil
+}
+
+func readVector[F kernels.Float](path string, shape kernels.Shape) ([]F, error) {
+	n, theta, _, err := kernels.ReadWeights(path)
+	if err != nil {
+		return nil, err
+	}
+	if n != shape.N {
+		return nil, fmt.Errorf("%s: %d hidden units where the run has %d", path, n, shape.N)
+	}
+	return convert[F](theta), nil
+}
+
+func convert[F, G kernels.Float](v []G) []F {
+	w := make([]F, len(v))
+	for i, x := range v {
+		w[i] = F(x)
+	}
+	return w
+}
+
+func writeBytes(fsys atomicfs.FS, path string, data []byte) error {
+	return atomicfs.WriteFile(fsys, path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func readBytes(fsys atomicfs.FS, path string) ([]byte, error) {
+	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return data, nil
+}

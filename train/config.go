@@ -1,0 +1,298 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"radd/internal/input"
+	"radd/internal/strictyaml"
+	"radd/kernels"
+	"radd/task"
+)
+
+// Config is everything that decides a training run. The YAML names are the
+// configuration's keys and the long flags' names.
+type Config struct {
+	Hidden            int         `yaml:"hidden"`
+	GradientSteps     int         `yaml:"gradient-steps"`
+	Objective         string      `yaml:"objective"`
+	Reduction         string      `yaml:"reduction"`
+	LearningRate      float64     `yaml:"lr"`
+	Momentum          float64     `yaml:"momentum"`
+	Sessions          int         `yaml:"sessions"`
+	Seed              uint64      `yaml:"seed"`
+	Init              string      `yaml:"init"`
+	Dtype             string      `yaml:"dtype"`
+	Device            string      `yaml:"device"`
+	Engine            string      `yaml:"engine"`
+	Jobs              int         `yaml:"jobs"`
+	MetricsEvery      int         `yaml:"metrics-every"`
+	CheckpointEvery   int         `yaml:"checkpoint-every"`
+	CheckpointMinutes float64     `yaml:"checkpoint-minutes"`
+	Keep              int         `yaml:"keep"`
+	Task              task.Config `yaml:"task"`
+}
+
+// DefaultConfig returns the paper's run: 50 hidden units, 5,000 gradient steps.
+func DefaultConfig() Config {
+	paper := task.DefaultConfig()
+	paper.StrengthProbabilities = nil // uniform over whatever strengths are set
+	return Config{
+		Hidden:            50,
+		GradientSteps:     5000,
+		Objective:         "cross-entropy",
+		Reduction:         "mean",
+		LearningRate:      .001,
+		Momentum:          .1,
+		Sessions:          1,
+		Seed:              1,
+		Dtype:             "f32",
+		Device:            "auto",
+		Engine:            "fused",
+		MetricsEvery:      10,
+		CheckpointEvery:   1000,
+		CheckpointMinutes: 5,
+		Keep:              3,
+		Task:              paper,
+	}
+}
+
+// Key is one key of the configuration: what it means and what it may be.
+type Key struct {
+	Name     string
+	Help     string
+	Allowed  string
+	Identity bool // two runs that differ in it are two runs
+
+	field func(*Config) any // a pointer to the key's value
+	valid func(*Config) bool
+}
+
+const maxSteps = math.MaxInt32 // the gradient step is one 32-bit word of the generator's counter
+
+// Keys lists every key of the configuration in the order of the file.
+func Keys() []Key {
+	always := func(*Config) bool { return true }
+	oneOf := func(field func(*Config) any, values ...string) func(*Config) bool {
+		return func(c *Config) bool {
+			v := *field(c).(*string)
+			for _, w := range values {
+				if v == w {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	between := func(field func(*Config) any, low, high int) func(*Config) bool {
+		return func(c *Config) bool {
+			v := *field(c).(*int)
+			return v >= low && v <= high
+		}
+	}
+	device := func(c *Config) any { return &c.Device }
+	dtype := func(c *Config) any { return &c.Dtype }
+	engine := func(c *Config) any { return &c.Engine }
+	objective := func(c *Config) any { return &c.Objective }
+	hidden := func(c *Config) any { return &c.Hidden }
+	steps := func(c *Config) any { return &c.GradientSteps }
+	sessions := func(c *Config) any { return &c.Sessions }
+	jobs := func(c *Config) any { return &c.Jobs }
+	metrics := func(c *Config) any { return &c.MetricsEvery }
+	checkpoint := func(c *Config) any { return &c.CheckpointEvery }
+	keep := func(c *Config) any { return &c.Keep }
+	keys := []Key{
+		{"hidden", "hidden units N", fmt.Sprintf("1 to %d", kernels.MaxN), true, hidden, between(hidden, 1, kernels.MaxN)},
+		{"gradient-steps", "gradient steps, one whole session each", fmt.Sprintf("1 to %d", maxSteps), false, steps, between(steps, 1, maxSteps)},
+		{"objective", "loss to minimise", "cross-entropy or probability", true, objective, oneOf(objective, "cross-entropy", "probability")},
+		{"reduction", "sum over a session's observation steps, or that sum divided by all its RNN steps (mean)",
+			"mean; sum with cross-entropy only", true, func(c *Config) any { return &c.Reduction },
+			func(c *Config) bool { _, err := kernels.ParseObjective(c.Objective, c.Reduction); return err == nil }},
+		{"lr", "learning rate of SGD", "a finite number above 0", true, func(c *Config) any { return &c.LearningRate },
+			func(c *Config) bool { return c.LearningRate > 0 && c.LearningRate <= math.MaxFloat32 }},
+		{"momentum", "momentum of SGD", "0 to below 1", true, func(c *Config) any { return &c.Momentum },
+			func(c *Config) bool { return c.Momentum >= 0 && c.Momentum < 1 }},
+		{"sessions", "sessions of a gradient step; its loss is the mean of theirs", fmt.Sprintf("1 to %d", 1<<16), true, sessions, between(sessions, 1, 1<<16)},
+		{"seed", "seed of parameters and sessions", "0 to 18446744073709551615", true, func(c *Config) any { return &c.Seed }, always},
+		{"init", "weights to start from (.safetensors or .npz) in place of fresh ones", "a file with N = hidden", true, func(c *Config) any { return &c.Init }, always},
+		{"dtype", "floating-point type", "f32 or f64", true, dtype, oneOf(dtype, "f32", "f64")},
+		{"device", "what computes", "auto, cpu, gpu or gpu:K", false, device, func(c *Config) bool { return validDevice(c.Device) }},
+		{"engine", "fused session op, or the graph unrolled step by step (replay only)", "fused or unrolled", true, engine, oneOf(engine, "fused", "unrolled")},
+		{"jobs", "sessions computed at once; 0 means one per core", "0 to 4096", false, jobs, between(jobs, 0, 4096)},
+		{"metrics-every", "gradient steps between rows of metrics.csv", "1 or more", true, metrics, between(metrics, 1, maxSteps)},
+		{"checkpoint-every", "gradient steps between checkpoints", "1 or more", false, checkpoint, between(checkpoint, 1, maxSteps)},
+		{"checkpoint-minutes", "minutes after which a checkpoint is due in any case; 0 means never", "0 or more", false,
+			func(c *Config) any { return &c.CheckpointMinutes },
+			func(c *Config) bool { return c.CheckpointMinutes >= 0 && !math.IsInf(c.CheckpointMinutes, 0) }},
+		{"keep", "newest checkpoints that are kept", "1 or more", false, keep, between(keep, 1, maxSteps)},
+	}
+	for _, k := range task.Keys() {
+		keys = append(keys, Key{"task." + k.Name, k.Help, k.Allowed, true,
+			func(c *Config) any { return k.Field(&c.Task) }, always}) // task.Config.Resolve checks these
+	}
+	return keys
+}
+
+// Value returns the key's value in c.
+func (k Key) Value(c *Config) any {
+	switch p := k.field(c).(type) {
+	case *int:
+		return *p
+	case *uint64:
+		return *p
+	case *float64:
+		return *p
+	case *string:
+		return *p
+	case *[]float64:
+		return *p
+	}
+	panic("train: a key of unknown type")
+}
+
+// Type names the key's type.
+func (k Key) Type() string {
+	switch k.field(new(Config)).(type) {
+	case *int, *uint64:
+		return "integer"
+	case *float64:
+		return "number"
+	case *string:
+		return "text"
+	}
+	return "list of numbers"
+}
+
+// Set assigns a key from its text, as on a command line: source names the flag
+// or file in errors.
+func (c *Config) Set(source, name, text string) error {
+	for _, k := range Keys() {
+		if k.Name != name {
+			continue
+		}
+		if err := parse(text, k.field(c)); err != nil {
+			return &input.Error{File: source, Field: name, Found: fmt.Sprintf("%q is no %s", text, k.Type()), Allowed: k.Allowed}
+		}
+		return nil
+	}
+	return &input.Error{File: source, Field: name, Found: "no such key" + didYouMean(name), Do: "see radd train --help or docs/configuration.md"}
+}
+
+// parse assigns to the value that p points to from its text. A list is numbers
+// between commas, in brackets or without.
+func parse(text string, p any) (err error) {
+	switch p := p.(type) {
+	case *string:
+		*p = text
+	case *int:
+		*p, err = strconv.Atoi(text)
+	case *uint64:
+		*p, err = strconv.ParseUint(text, 10, 64)
+	case *float64:
+		*p, err = strconv.ParseFloat(text, 64)
+	case *[]float64:
+		var list []float64
+		inner := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+		for item := range strings.SplitSeq(inner, ",") {
+			if strings.TrimSpace(inner) == "" {
+				break
+			}
+			x, err := strconv.ParseFloat(strings.TrimSpace(item), 64)
+			if err != nil {
+				return err
+			}
+			list = append(list, x)
+		}
+		*p = list
+	}
+	return err
+}
+
+// Read assigns the keys of a YAML document; those that it does not name stay
+// as they are.
+func (c *Config) Read(source string, data []byte) error {
+	return strictyaml.Decode(source, data, c)
+}
+
+// Resolve returns the configuration with implied values filled in, or an
+// *input.Error that names the first key whose value cannot be used.
+func (c Config) Resolve() (Config, error) {
+	for _, k := range Keys() {
+		if !k.valid(&c) {
+			return c, &input.Error{Field: k.Name, Found: fmt.Sprint(k.Value(&c)), Allowed: k.Allowed}
+		}
+	}
+	var err error
+	c.Task, err = c.Task.Resolve()
+	return c, err
+}
+
+// YAML returns the configuration as a file.
+func (c Config) YAML() ([]byte, error) { return strictyaml.Encode(c) }
+
+// Differs returns an *input.Error that names the first key in which another
+// configuration would be another run.
+func (c *Config) Differs(other *Config) error {
+	for _, k := range Keys() {
+		is, would := fmt.Sprint(k.Value(c)), fmt.Sprint(k.Value(other))
+		if k.Identity && is != would {
+			return &input.Error{Field: k.Name, Found: would, Allowed: is + ", as the run was started with",
+				Do: "train another run into another folder"}
+		}
+	}
+	return nil
+}
+
+// objective returns the loss that the resolved configuration names.
+func (c *Config) objective() kernels.Objective {
+	o, err := kernels.ParseObjective(c.Objective, c.Reduction)
+	if err != nil {
+		panic("train: an unresolved configuration")
+	}
+	return o
+}
+
+func validDevice(d string) bool {
+	switch d {
+	case "auto", "cpu", "gpu":
+		return true
+	}
+	index, ok := strings.CutPrefix(d, "gpu:")
+	return ok && index != "" && len(index) <= 3 && strings.Trim(index, "0123456789") == ""
+}
+
+// didYouMean names the known key nearest to a misspelt one.
+func didYouMean(name string) string {
+	best, distance := "", 4
+	for _, k := range Keys() {
+		if d := editDistance(name, k.Name); d < distance {
+			best, distance = k.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", best)
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

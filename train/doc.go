@@ -1,0 +1,25 @@
+// Package train trains networks and keeps what they leave: the run's folder
+// with its configuration, metrics and checkpoints, and what is made of a run
+// afterwards, its rollout and replays.
+//
+// # A run's folder
+//
+//	config.yaml              the whole configuration, resolved
+//	manifest.json            versions, host, device, instruction set, hashes
+//	metrics.csv              a row every metrics-every gradient steps; no clock readings
+//	timing.csv               computing time
+//	events.out.tfevents.radd the same for TensorBoard
+//	log.jsonl                messages
+//	weights.safetensors      the newest weights
+//	checkpoints/step-…/      weights, momentum, state and their SHA-256 sums
+//	non-finite/              the evidence, where a loss or weight was no finite number
+//
+// # What holds at any moment
+//
+// A checkpoint's folder appears whole or not at all. Before it does, metrics up
+// to its step are on the disk. So a process that is killed at any moment, or
+// whose disk fills, leaves a folder from which a run resumes at its newest
+// checkpoint; metrics beyond it are cut off and written again. Weights and
+// metrics are then byte for byte those of a run that nobody disturbed, given the
+// same binary, instruction set and dtype.
+package train

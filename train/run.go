@@ -1,0 +1,449 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"radd/graph"
+	"radd/internal/atomicfs"
+	"radd/internal/input"
+	"radd/kernels"
+	"radd/task"
+)
+
+// ErrStopped says that a run was asked to stop and did so behind a checkpoint,
+// from which it can be resumed.
+var ErrStopped = errors.New("stopped after writing a checkpoint; run again with --resume to go on")
+
+// Options are what a run needs besides its configuration. The zero value works.
+type Options struct {
+	Resume  bool
+	Version string       // of the program, for the manifest
+	Log     *slog.Logger // messages; nil is silent. They go to log.jsonl as well
+	Report  func(State)  // called after every gradient step
+	FS      atomicfs.FS  // nil is the operating system's
+}
+
+// State is how far a run has come. Figures are over the last 100 gradient steps.
+type State struct {
+	GradientStep  int // done
+	GradientSteps int // to do in all
+	Loss          float64
+	Figures
+}
+
+// Figures are behaviour over a number of gradient steps' sessions.
+type Figures struct {
+	RNNStepsPerTrial float64  `json:"rnn_steps_per_trial"`
+	ActionRate       float64  `json:"action_rate"`
+	CorrectPerTrial  float64  `json:"correct_per_trial"`
+	CorrectPerAction *float64 `json:"correct_per_action"` // null where no action was taken
+}
+
+// Summary tells of a finished or stopped run. Loss, gradient norm and figures
+// are means over the last 100 gradient steps; trials, RNN steps and seconds are
+// over the whole run.
+type Summary struct {
+	Out           string  `json:"out"`
+	Hidden        int     `json:"hidden"`
+	Objective     string  `json:"objective"`
+	Reduction     string  `json:"reduction"`
+	GradientSteps int     `json:"gradient_steps"`
+	Loss          float64 `json:"loss"`
+	GradientNorm  float64 `json:"gradient_norm"`
+	Figures
+	Trials                 int64   `json:"trials"`
+	RNNSteps               int64   `json:"rnn_steps"`
+	Seconds                float64 `json:"seconds"` // computing, without start-up and files
+	GradientStepsPerSecond float64 `json:"gradient_steps_per_second"`
+	MicrosPerRNNStep       float64 `json:"us_per_rnn_step"`
+	kernels.Info
+	Seed uint64 `json:"seed"`
+}
+
+// ReadRunConfig returns the configuration of the run in dir, or an *input.Error
+// where dir holds none.
+func ReadRunConfig(dir string) (Config, error) {
+	path := filepath.Join(dir, configFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, &input.Error{File: dir, Found: "no run of this program", Allowed: "a folder with a " + configFile, Cause: err}
+	}
+	c := DefaultConfig()
+	if err := c.Read(path, data); err != nil {
+		return Config{}, err
+	}
+	c, err = c.Resolve()
+	return c, InFile(path, err)
+}
+
+// IsRun reports whether dir holds a run's configuration.
+func IsRun(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, configFile))
+	return err == nil
+}
+
+// InFile names the file in an *input.Error that does not name one yet.
+func InFile(path string, err error) error {
+	var e *input.Error
+	if errors.As(err, &e) && e.File == "" {
+		e.File = path
+	}
+	return err
+}
+
+// Run trains one network into the folder dir, or goes on with the run there. It
+// returns ErrStopped when ctx ends, after writing a checkpoint; a
+// *kernels.NonFiniteError when a loss, gradient or weight is no finite number,
+// after putting the evidence into non-finite/; and an *input.Error, before
+// anything is written, where configuration or folder cannot be used.
+//
+// Source: SI 7.2.
+func Run(ctx context.Context, dir string, cfg Config, opt Options) (Summary, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.FS == nil {
+		opt.FS = atomicfs.OS
+	}
+	cfg, err := cfg.Resolve()
+	if err != nil {
+		return Summary{}, err
+	}
+	if cfg.Engine == "unrolled" {
+		return Summary{}, &input.Error{Field: "engine", Found: "unrolled", Allowed: "fused, to train",
+			Do: "use radd replay --engine unrolled to run the unrolled graph over a recorded session"}
+	}
+	if cfg.Dtype == "f32" {
+		return run[float32](ctx, dir, cfg, opt)
+	}
+	return run[float64](ctx, dir, cfg, opt)
+}
+
+// training is one run in progress.
+type training[F kernels.Float] struct {
+	Options
+	dir     string
+	cfg     Config
+	info    kernels.Info
+	net     *kernels.Network[F]
+	trainer *graph.Trainer[F]
+	state   *state
+	journal *journal
+	logFile atomicfs.File
+
+	computing time.Duration // since the last row of timing.csv
+	rnnSteps  int64         // likewise
+}
+
+func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Options) (sum Summary, err error) {
+	backend, err := OpenBackend[F](cfg.Device, cfg.Jobs, opt.Log)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer backend.Close()
+	net, err := newNetwork[F](&cfg)
+	if err != nil {
+		return Summary{}, err
+	}
+	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net}
+	unlock, err := t.enter()
+	if err != nil {
+		return Summary{}, err
+	}
+	defer unlock()
+	defer func() { err = errors.Join(err, t.close()) }()
+	if err := t.prepare(); err != nil {
+		return Summary{}, err
+	}
+	if t.trainer, err = graph.NewTrainer(backend, net); err != nil {
+		return Summary{}, err
+	}
+	defer t.trainer.Close()
+	if net.Step < cfg.GradientSteps {
+		err = t.loop(ctx)
+	}
+	return t.summary(), err
+}
+
+// newNetwork returns the network that the run starts with.
+func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
+	shape := kernels.Shape{N: cfg.Hidden}
+	net := &kernels.Network[F]{
+		Shape:        shape,
+		Sampler:      task.NewSampler(cfg.Task),
+		Objective:    cfg.objective(),
+		Seed:         cfg.Seed,
+		Sessions:     cfg.Sessions,
+		LearningRate: cfg.LearningRate,
+		Momentum:     cfg.Momentum,
+		Theta:        make([]F, shape.Size()),
+		Velocity:     make([]F, shape.Size()),
+	}
+	if cfg.Init == "" {
+		kernels.Init(shape, cfg.Seed, net.Theta)
+		return net, nil
+	}
+	n, theta, _, err := kernels.ReadWeights(cfg.Init)
+	if err != nil {
+		return nil, err
+	}
+	if n != cfg.Hidden {
+		return nil, &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", n),
+			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", n)}
+	}
+	copy(net.Theta, convert[F](theta))
+	return net, nil
+}
+
+// enter checks that the folder can be used, makes it where it is missing and
+// locks it against other processes.
+func (t *training[F]) enter() (unlock func(), err error) {
+	if err := t.admit(); err != nil {
+		return nil, err
+	}
+	if err := t.FS.MkdirAll(t.dir, 0o755); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(t.dir, lockFile))
+	switch locked, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("locking %s: %w", t.dir, err)
+	case !locked:
+		return nil, &input.Error{File: t.dir, Found: "a folder that another process is training into", Do: "wait for it, or choose another --out"}
+	}
+	if err := t.admit(); err != nil { // somebody may have been here in between
+		lock.Unlock()
+		return nil, err
+	}
+	return func() { lock.Unlock() }, nil
+}
+
+// admit returns an *input.Error where the folder cannot take this run.
+func (t *training[F]) admit() error {
+	stat, err := t.FS.Lstat(t.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil && stat.Mode()&os.ModeSymlink != 0 {
+		stat, err = os.Stat(t.dir)
+	}
+	if err != nil {
+		return err
+	}
+	if !stat.IsDir() {
+		return &input.Error{File: t.dir, Found: "a file", Allowed: "a folder, or a name that is free"}
+	}
+	entries, err := t.FS.ReadDir(t.dir)
+	if err != nil {
+		return err
+	}
+	empty := true
+	for _, e := range entries { // a run that was killed at its start leaves no more than these
+		if e.Name() != lockFile && !strings.HasPrefix(e.Name(), ".tmp-") {
+			empty = false
+		}
+	}
+	switch {
+	case empty:
+		return nil
+	case !t.Resume && IsRun(t.dir):
+		return &input.Error{File: t.dir, Found: "a run", Do: "go on with it by --resume, or choose another --out"}
+	case !t.Resume:
+		return &input.Error{File: t.dir, Found: "a folder that is not empty", Do: "choose another --out"}
+	case !IsRun(t.dir):
+		return &input.Error{File: t.dir, Found: "a folder that is not empty and has no " + configFile, Do: "resume a run of this program, or choose another --out"}
+	}
+	started, err := ReadRunConfig(t.dir)
+	if err != nil {
+		return err
+	}
+	return started.Differs(&t.cfg)
+}
+
+// prepare loads the newest checkpoint, if there is one, and brings every file
+// of the folder to its step.
+func (t *training[F]) prepare() error {
+	if err := atomicfs.Recover(t.FS, t.dir); err != nil {
+		return err
+	}
+	s, weights, err := load(t.FS, t.dir, &t.cfg, t.net, t.Log)
+	if err != nil {
+		return err
+	}
+	if s != nil && s.GradientStep > t.cfg.GradientSteps {
+		return &input.Error{File: t.dir, Field: "gradient-steps", Found: strconv.Itoa(t.cfg.GradientSteps),
+			Allowed: fmt.Sprintf("%d, which are done, or more", s.GradientStep)}
+	}
+	if s == nil {
+		s = &state{FormatVersion: formatVersion, Identity: t.cfg.identity(), Info: t.info}
+	}
+	if s.Info != t.info {
+		t.Log.Warn("another device or instruction set than before: from here on, results are not byte for byte those of an undisturbed run",
+			"before", s.Info, "now", t.info)
+		s.Info = t.info
+	}
+	t.state = s
+
+	text, err := t.cfg.YAML()
+	if err != nil {
+		return err
+	}
+	if err := t.keep(configFile, text); err != nil {
+		return err
+	}
+	if err := t.openLog(); err != nil {
+		return err
+	}
+	if weights != nil {
+		if err := t.keep(weightsFile, weights); err != nil {
+			return err
+		}
+		t.Log.Info("resuming", "gradient_step", s.GradientStep)
+	}
+	if err := t.writeManifest(weights); err != nil {
+		return err
+	}
+	t.journal, err = openJournal(t.FS, t.dir, s.GradientStep)
+	return err
+}
+
+// keep gives the file those bytes, if it does not hold them yet.
+func (t *training[F]) keep(name string, data []byte) error {
+	path := filepath.Join(t.dir, name)
+	if old, err := readIfThere(t.FS, path); err == nil && string(old) == string(data) {
+		return nil
+	}
+	return writeBytes(t.FS, path, data)
+}
+
+// openLog sends messages to log.jsonl as well.
+func (t *training[F]) openLog() error {
+	f, err := t.FS.OpenFile(filepath.Join(t.dir, logFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	t.logFile = f
+	t.Log = slog.New(slog.NewMultiHandler(t.Log.Handler(), slog.NewJSONHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	return nil
+}
+
+// close closes the files that a run keeps open.
+func (t *training[F]) close() error {
+	var errs []error
+	if t.journal != nil {
+		errs = append(errs, t.journal.Close())
+	}
+	if t.logFile != nil {
+		errs = append(errs, t.logFile.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// loop trains to the configured length.
+func (t *training[F]) loop(ctx context.Context) error {
+	saved := time.Now()
+	for t.net.Step < t.cfg.GradientSteps {
+		start := time.Now()
+		r, err := t.trainer.Step()
+		t.computing += time.Since(start)
+		if err != nil {
+			return t.fail(r, err)
+		}
+		t.rnnSteps += int64(r.RNNSteps)
+		t.state.add(r)
+		step := t.net.Step
+		if step == 1 || step%t.cfg.MetricsEvery == 0 {
+			if err := t.journal.record(step, r); err != nil {
+				return err
+			}
+		}
+		if t.Report != nil {
+			t.Report(t.progress())
+		}
+		overdue := t.cfg.CheckpointMinutes > 0 && time.Since(saved).Minutes() >= t.cfg.CheckpointMinutes
+		if step%t.cfg.CheckpointEvery == 0 || step == t.cfg.GradientSteps || overdue || ctx.Err() != nil {
+			if err := t.checkpoint(); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
+		if ctx.Err() != nil && step < t.cfg.GradientSteps {
+			t.Log.Info("stopped", "gradient_step", step)
+			return ErrStopped
+		}
+	}
+	return nil
+}
+
+// checkpoint puts the run so far on the disk, metrics first.
+func (t *training[F]) checkpoint() error {
+	if err := t.journal.time(t.net.Step, t.computing.Seconds(), t.rnnSteps); err != nil {
+		return err
+	}
+	t.computing, t.rnnSteps = 0, 0
+	if err := t.journal.Sync(); err != nil {
+		return err
+	}
+	weights, err := save(t.FS, t.dir, &t.cfg, t.net, t.state)
+	if err != nil {
+		return err
+	}
+	if err := t.keep(weightsFile, weights); err != nil {
+		return err
+	}
+	t.Log.Debug("checkpoint", "gradient_step", t.net.Step)
+	if t.net.Step == t.cfg.GradientSteps {
+		if err := t.writeManifest(weights); err != nil {
+			return err
+		}
+	}
+	return prune(t.FS, t.dir, t.cfg.Keep)
+}
+
+func (t *training[F]) progress() State {
+	loss, _, f := t.state.averages()
+	return State{GradientStep: t.net.Step, GradientSteps: t.cfg.GradientSteps, Loss: loss, Figures: f}
+}
+
+// averages returns means over the recent gradient steps.
+func (s *state) averages() (loss, norm float64, f Figures) {
+	var r kernels.Record
+	for _, x := range s.Recent {
+		loss += x.Loss / float64(len(s.Recent))
+		norm += x.GradientNorm / float64(len(s.Recent))
+		r.Tally(x.RNNSteps, x.Behaviour)
+	}
+	if r.Trials > 0 {
+		trials := float64(r.Trials)
+		f = Figures{RNNStepsPerTrial: float64(r.RNNSteps) / trials, ActionRate: float64(r.Actions) / trials,
+			CorrectPerTrial: float64(r.Correct) / trials}
+	}
+	if r.Actions > 0 {
+		ratio := float64(r.Correct) / float64(r.Actions)
+		f.CorrectPerAction = &ratio
+	}
+	return loss, norm, f
+}
+
+func (t *training[F]) summary() Summary {
+	objective, reduction := t.net.Objective.Names()
+	s := Summary{Out: t.dir, Hidden: t.net.Shape.N, Objective: objective, Reduction: reduction,
+		GradientSteps: t.net.Step, Trials: t.state.Trials, RNNSteps: t.state.RNNSteps,
+		Seconds: t.journal.seconds, Info: t.info, Seed: t.cfg.Seed}
+	s.Loss, s.GradientNorm, s.Figures = t.state.averages()
+	if s.Seconds > 0 {
+		s.GradientStepsPerSecond = float64(s.GradientSteps) / s.Seconds
+		s.MicrosPerRNNStep = s.Seconds / float64(max(s.RNNSteps, 1)) * 1e6
+	}
+	return s
+}

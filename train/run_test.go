@@ -1,0 +1,457 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"radd/internal/atomicfs"
+	"radd/internal/atomicfs/faultfs"
+	"radd/internal/input"
+	"radd/kernels"
+)
+
+// small is a run that takes a few milliseconds: short sessions, few units.
+func small() Config {
+	c := DefaultConfig()
+	c.Hidden, c.GradientSteps, c.Device = 4, 12, "cpu"
+	c.MetricsEvery, c.CheckpointEvery, c.CheckpointMinutes, c.Jobs = 1, 5, 0, 1
+	c.Task.Blocks, c.Task.BlockMin, c.Task.BlockMax = 1, 2, 5
+	return c
+}
+
+func mustRun(t *testing.T, dir string, c Config, opt Options) Summary {
+	t.Helper()
+	s, err := Run(context.Background(), dir, c, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// same fails unless both folders hold the same run: weights, metrics and the
+// newest checkpoint, byte for byte.
+func same(t *testing.T, got, want string) {
+	t.Helper()
+	steps, err := checkpointSteps(atomicfs.OS, want)
+	if err != nil || len(steps) == 0 {
+		t.Fatalf("checkpoints of %s: %v, %v", want, steps, err)
+	}
+	newest := filepath.Join(checkpointsDir, checkpointName(steps[0]))
+	for _, name := range []string{weightsFile, metricsFile, configFile,
+		filepath.Join(newest, weightsFile), filepath.Join(newest, momentumFile), filepath.Join(newest, stateFile)} {
+		if !bytes.Equal(read(t, filepath.Join(got, name)), read(t, filepath.Join(want, name))) {
+			t.Fatalf("%s differs from that of the undisturbed run", name)
+		}
+	}
+}
+
+func TestRunFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := small()
+	s := mustRun(t, dir, c, Options{Version: "test"})
+	if s.GradientSteps != 12 || s.Trials == 0 || s.RNNSteps < s.Trials || s.Seconds <= 0 || s.Dtype != "f32" {
+		t.Errorf("summary %+v", s)
+	}
+	for _, name := range []string{configFile, manifestFile, metricsFile, timingFile, eventsFile, logFile, weightsFile} {
+		if len(read(t, filepath.Join(dir, name))) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+	}
+	if rows := strings.Count(string(read(t, filepath.Join(dir, metricsFile))), "\n"); rows != 1+12 {
+		t.Errorf("metrics.csv has %d lines, want a header and 12 rows", rows)
+	}
+	steps, err := checkpointSteps(atomicfs.OS, dir)
+	if err != nil || len(steps) != 3 || steps[0] != 12 {
+		t.Errorf("checkpoints %v, %v: want 12, 10, 5", steps, err)
+	}
+	back, err := ReadRunConfig(dir)
+	if err != nil || back.Differs(&c) != nil || back.GradientSteps != 12 {
+		t.Errorf("configuration read back: %+v, %v", back, err)
+	}
+}
+
+func TestMetricsEveryAndKeep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := small()
+	c.MetricsEvery, c.CheckpointEvery, c.Keep, c.Dtype = 5, 2, 2, "f64"
+	mustRun(t, dir, c, Options{})
+	var column []string
+	for line := range strings.Lines(string(read(t, filepath.Join(dir, metricsFile)))) {
+		first, _, _ := strings.Cut(line, ",")
+		column = append(column, first)
+	}
+	if got := strings.Join(column, " "); got != "gradient_step 1 5 10" {
+		t.Errorf("rows of metrics.csv: %s", got)
+	}
+	if steps, _ := checkpointSteps(atomicfs.OS, dir); len(steps) != 2 || steps[1] != 10 {
+		t.Errorf("checkpoints %v: want 12 and 10", steps)
+	}
+}
+
+func TestSessionsAndJobsDoNotChangeBytes(t *testing.T) {
+	var folders []string
+	for _, jobs := range []int{1, 2, 3} {
+		dir := filepath.Join(t.TempDir(), "run")
+		c := small()
+		c.Sessions, c.Jobs = 3, jobs
+		mustRun(t, dir, c, Options{})
+		folders = append(folders, dir)
+	}
+	for _, dir := range folders[1:] {
+		for _, name := range []string{weightsFile, metricsFile} {
+			if !bytes.Equal(read(t, filepath.Join(dir, name)), read(t, filepath.Join(folders[0], name))) {
+				t.Errorf("%s depends on the number of jobs", name)
+			}
+		}
+	}
+}
+
+func TestResume(t *testing.T) {
+	c := small()
+	whole := filepath.Join(t.TempDir(), "whole")
+	mustRun(t, whole, c, Options{})
+
+	t.Run("stopped", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := Run(ctx, dir, c, Options{Report: func(s State) {
+			if s.GradientStep == 7 {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, ErrStopped) {
+			t.Fatalf("error %v, want ErrStopped", err)
+		}
+		if steps, _ := checkpointSteps(atomicfs.OS, dir); steps[0] != 7 {
+			t.Fatalf("checkpoints %v: want 7 first", steps)
+		}
+		mustRun(t, dir, c, Options{Resume: true})
+		same(t, dir, whole)
+	})
+	t.Run("extended", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		short := c
+		short.GradientSteps = 8
+		mustRun(t, dir, short, Options{})
+		mustRun(t, dir, c, Options{Resume: true})
+		same(t, dir, whole)
+	})
+	t.Run("finished", func(t *testing.T) {
+		before := read(t, filepath.Join(whole, manifestFile))
+		s := mustRun(t, whole, c, Options{Resume: true})
+		if s.GradientSteps != 12 || s.Loss == 0 || s.Seconds <= 0 {
+			t.Errorf("summary %+v", s)
+		}
+		if !bytes.Equal(before, read(t, filepath.Join(whole, manifestFile))) {
+			t.Error("resuming a finished run changed its manifest")
+		}
+	})
+	t.Run("fewer steps", func(t *testing.T) {
+		short := c
+		short.GradientSteps = 8
+		if _, err := Run(context.Background(), whole, short, Options{Resume: true}); !input.Is(err) {
+			t.Errorf("error %v, want one of input", err)
+		}
+	})
+	t.Run("another identity", func(t *testing.T) {
+		for _, change := range []func(*Config){
+			func(c *Config) { c.Seed++ }, func(c *Config) { c.Hidden++ }, func(c *Config) { c.LearningRate *= 2 },
+			func(c *Config) { c.Task.Bias = .7 }, func(c *Config) { c.Dtype = "f64" },
+		} {
+			other := c
+			change(&other)
+			if _, err := Run(context.Background(), whole, other, Options{Resume: true}); !input.Is(err) {
+				t.Errorf("%+v: error %v, want one of input", other, err)
+			}
+		}
+	})
+	t.Run("torn files", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		short := c
+		short.GradientSteps = 8
+		mustRun(t, dir, short, Options{})
+		for _, name := range []string{metricsFile, timingFile, eventsFile} {
+			f, err := os.OpenFile(filepath.Join(dir, name), os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.WriteString("9,0.5")
+			f.Close()
+		}
+		os.Remove(filepath.Join(dir, weightsFile))
+		mustRun(t, dir, c, Options{Resume: true})
+		same(t, dir, whole)
+	})
+	t.Run("newest checkpoint broken", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		path := filepath.Join(dir, checkpointsDir, checkpointName(12), weightsFile)
+		data := read(t, path)
+		data[len(data)-1] ^= 1
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, dir, c, Options{Resume: true})
+		same(t, dir, whole)
+	})
+	t.Run("no checkpoint intact", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		for _, step := range []int{5, 10, 12} {
+			os.Remove(filepath.Join(dir, checkpointsDir, checkpointName(step), sumsFile))
+		}
+		if _, err := Run(context.Background(), dir, c, Options{Resume: true}); !input.Is(err) {
+			t.Errorf("error %v, want one of input", err)
+		}
+	})
+	t.Run("checkpoint of another run", func(t *testing.T) {
+		dir, other := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "other")
+		mustRun(t, dir, c, Options{})
+		seeded := c
+		seeded.Seed = 9
+		mustRun(t, other, seeded, Options{})
+		os.RemoveAll(filepath.Join(dir, checkpointsDir))
+		if err := os.Rename(filepath.Join(other, checkpointsDir), filepath.Join(dir, checkpointsDir)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(context.Background(), dir, c, Options{Resume: true}); !input.Is(err) {
+			t.Errorf("error %v, want one of input", err)
+		}
+	})
+	t.Run("before the first checkpoint", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		os.RemoveAll(filepath.Join(dir, checkpointsDir))
+		mustRun(t, dir, c, Options{Resume: true})
+		same(t, dir, whole)
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	full := t.TempDir()
+	os.WriteFile(filepath.Join(full, "notes.txt"), []byte("mine"), 0o644)
+	file := filepath.Join(full, "notes.txt")
+	finished := filepath.Join(t.TempDir(), "run")
+	mustRun(t, finished, small(), Options{})
+	for name, v := range map[string]struct {
+		dir    string
+		change func(*Config)
+		resume bool
+	}{
+		"folder not empty":          {full, nil, false},
+		"folder of something else":  {full, nil, true},
+		"a file":                    {file, nil, false},
+		"a run, without --resume":   {finished, nil, false},
+		"no units":                  {"", func(c *Config) { c.Hidden = 0 }, false},
+		"unrolled":                  {"", func(c *Config) { c.Engine = "unrolled" }, false},
+		"probability with sum":      {"", func(c *Config) { c.Objective, c.Reduction = "probability", "sum" }, false},
+		"init that is not there":    {"", func(c *Config) { c.Init = filepath.Join(full, "none.safetensors") }, false},
+		"init of another size":      {"", func(c *Config) { c.Init, c.Hidden = filepath.Join(finished, weightsFile), 5 }, false},
+		"init that is not a weight": {"", func(c *Config) { c.Init = file }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := v.dir
+			if dir == "" {
+				dir = filepath.Join(t.TempDir(), "run")
+			}
+			c := small()
+			if v.change != nil {
+				v.change(&c)
+			}
+			if _, err := Run(context.Background(), dir, c, Options{Resume: v.resume}); !input.Is(err) {
+				t.Errorf("error %v, want one of input", err)
+			}
+			if _, err := os.Stat(dir); v.dir == "" && err == nil {
+				t.Error("the folder was made all the same")
+			}
+		})
+	}
+	t.Run("gpu", func(t *testing.T) {
+		c := small()
+		c.Device = "gpu"
+		var missing *DeviceError
+		if _, err := Run(context.Background(), filepath.Join(t.TempDir(), "run"), c, Options{}); !errors.As(err, &missing) {
+			t.Errorf("error %v, want a DeviceError", err)
+		}
+	})
+}
+
+func TestLockedFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := small()
+	_, err := Run(context.Background(), dir, c, Options{Report: func(s State) {
+		if s.GradientStep == 2 {
+			if _, err := Run(context.Background(), dir, c, Options{Resume: true}); !input.Is(err) {
+				t.Errorf("a second run into the same folder: error %v, want one of input", err)
+			}
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInitFromWeights(t *testing.T) {
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	c := small()
+	mustRun(t, first, c, Options{})
+	c.Init = filepath.Join(first, weightsFile)
+	c.LearningRate = 1e-30 // too small to change a float32
+	mustRun(t, second, c, Options{})
+	n, want, _, err := kernels.ReadWeights(c.Init)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, got, _, err := kernels.ReadWeights(filepath.Join(second, weightsFile))
+	if err != nil || m != n {
+		t.Fatal(m, err)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("θ[%d] = %v, started from %v", i, got[i], want[i])
+		}
+	}
+}
+
+func TestNonFinite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := small()
+	c.LearningRate, c.Reduction, c.GradientSteps = 1e38, "sum", 100
+	_, err := Run(context.Background(), dir, c, Options{})
+	var bad *kernels.NonFiniteError
+	if !errors.As(err, &bad) {
+		t.Fatalf("error %v, want a NonFiniteError", err)
+	}
+	for _, name := range []string{"report.json", weightsFile, momentumFile, "session-0.npz"} {
+		read(t, filepath.Join(dir, evidenceDir, name))
+	}
+	if _, _, _, err := kernels.ReadWeights(filepath.Join(dir, evidenceDir, weightsFile)); err != nil {
+		t.Errorf("the evidence's weights: %v", err)
+	}
+}
+
+// Every file-system call of a run fails once, or it and all after it: a run
+// that resumes afterwards ends as one that nothing happened to.
+func TestFaults(t *testing.T) {
+	c := small()
+	c.Hidden, c.GradientSteps, c.CheckpointEvery, c.Keep = 2, 6, 2, 2
+	whole := filepath.Join(t.TempDir(), "whole")
+	mustRun(t, whole, c, Options{})
+	stride := 1
+	if testing.Short() {
+		stride = 7
+	}
+	for _, fault := range []struct {
+		name   string
+		err    error
+		extent faultfs.Extent
+	}{
+		{"ENOSPC", syscall.ENOSPC, faultfs.Onwards},
+		{"EIO", syscall.EIO, faultfs.Once},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			for n := 1; ; n += stride {
+				dir := filepath.Join(t.TempDir(), "run")
+				fsys := faultfs.New(atomicfs.OS, n, fault.err, fault.extent)
+				_, err := Run(context.Background(), dir, c, Options{FS: fsys})
+				if !fsys.Failed() {
+					if n < 100 {
+						t.Fatalf("only %d calls", n)
+					}
+					return
+				}
+				if err == nil && fault.extent == faultfs.Onwards {
+					t.Fatalf("call %d and all after it failed, and the run did not notice", n)
+				}
+				if input.Is(err) {
+					t.Fatalf("call %d failed and was taken for bad input: %v", n, err)
+				}
+				mustRun(t, dir, c, Options{Resume: true})
+				same(t, dir, whole)
+			}
+		})
+	}
+}
+
+// A process of its own that trains into the folder named by the variable, for
+// the tests that kill it.
+const childVariable = "RADD_TEST_TRAIN_INTO"
+
+func killable() Config {
+	c := small()
+	c.GradientSteps, c.CheckpointEvery, c.Task.BlockMax = 400, 3, 8
+	return c
+}
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if _, err := Run(ctx, dir, killable(), Options{Resume: true}); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// A run is killed at random moments and resumed, 200 times over; every run that
+// comes to its end has the bytes of an undisturbed one.
+func TestKills(t *testing.T) {
+	kills := 200
+	if testing.Short() {
+		kills = 20
+	}
+	whole := filepath.Join(t.TempDir(), "whole")
+	mustRun(t, whole, killable(), Options{})
+	const seed = 1
+	random := rand.New(rand.NewPCG(seed, seed))
+	dir, finished := filepath.Join(t.TempDir(), "run"), 0
+	for killed := 0; killed < kills || finished == 0; {
+		var stderr bytes.Buffer
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), childVariable+"="+dir)
+		child.Stderr = &stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		patience := time.Duration(random.Int64N(int64(120 * time.Millisecond)))
+		if killed >= kills {
+			patience = time.Minute
+		}
+		kill := time.AfterFunc(patience, func() { child.Process.Kill() })
+		err := child.Wait()
+		kill.Stop()
+		switch {
+		case err == nil:
+			same(t, dir, whole)
+			finished++
+			dir = filepath.Join(t.TempDir(), "run")
+		case stderr.Len() > 0:
+			t.Fatalf("after %d kills: %s", killed, stderr.String())
+		default:
+			killed++
+		}
+	}
+	t.Logf("%d kills, %d runs came to their end", kills, finished)
+}
