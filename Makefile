@@ -1,0 +1,145 @@
+# Builds, reproduces, tests. `make help` lists the targets.
+
+GO       ?= go
+ARGS     ?=# further flags of `radd reproduce`, such as --full
+BENCH    ?= .# benchmarks to run, a regular expression
+FUZZTIME ?= 30s# time for each fuzz function
+TESTFLAGS ?=# further flags of the test runs, such as -count=1
+
+# Time limits of one package's tests.
+TIMEOUT       = 8m
+SHORT_TIMEOUT = 4m
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# What the program is cross-built for: os/architecture.
+PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64
+
+# Every folder here keeps at least COVERAGE percent of its statements covered,
+# by the tests of all packages together. kernelstest is a test suite itself.
+COVERAGE = 85
+COVERED  = task kernels graph train
+
+# ---- build and run
+
+.PHONY: build
+build: ## build bin/radd (the default)
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/radd ./cmd/radd
+
+.PHONY: reproduce
+reproduce: build ## train, roll out and print the table beside the paper's
+	bin/radd reproduce $(ARGS)
+
+# ---- tests
+
+.PHONY: test
+test: ## run every test
+	@$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: bench
+bench: ## run the benchmarks (BENCH=regexp)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz function for a while (FUZZTIME=30s each)
+	@set -e; list=$$($(GO) test -list '^Fuzz' ./...); \
+	echo "$$list" | awk '/^Fuzz/ { n[++k] = $$1 } /^ok/ { for (i = 1; i <= k; i++) print $$2, n[i]; k = 0 }' | \
+	while read -r package name; do \
+		echo "== $$package $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done
+
+.PHONY: cover
+cover: ## coverage of the whole test run, as a table and build/coverage.html
+	@$(call covered_tests,-timeout $(TIMEOUT))
+	@$(GO) tool cover -html=build/coverage.out -o build/coverage.html
+	@echo "build/coverage.html"
+
+# ---- checks: what CI runs besides `make test`
+
+.PHONY: check
+check: check-format check-vet check-static check-imports check-generated check-race check-purego check-nocgo check-cross ## everything CI checks besides the tests
+	@echo "== all checks passed"
+
+.PHONY: check-format
+check-format: ## sources are as gofmt -s writes them
+	@echo "== gofmt -s"
+	@files=$$(gofmt -s -l .) || exit 1; [ -z "$$files" ] || { echo "$$files"; echo "run gofmt -s -w on these files"; exit 1; }
+
+.PHONY: check-vet
+check-vet: ## go vet, with and without assembly
+	@echo "== go vet"
+	@$(GO) vet ./...
+	@$(GO) vet -tags purego ./...
+
+.PHONY: check-static
+check-static: ## staticcheck
+	@echo "== staticcheck"
+	@$(GO) run $(STATICCHECK) ./...
+
+.PHONY: check-imports
+check-imports: ## imports, pins, fixtures and text keep to the house's rules
+	@echo "== import rules"
+	@$(GO) test -count=1 ./internal/architecture
+
+.PHONY: check-generated
+check-generated: ## generated files are what their generators write
+	@echo "== generated files"
+	@$(GO) test -count=1 -run '^TestGenerated' ./... | grep -v -e '\[no test' || true
+
+.PHONY: check-race
+check-race: ## short tests under the race detector
+	@echo "== tests, race detector"
+	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
+		CGO_ENABLED=1 $(GO) test -race -short -timeout $(SHORT_TIMEOUT) $(TESTFLAGS) ./...; \
+	else \
+		echo "the race detector needs a C compiler: apt-get install gcc libc6-dev on Debian, xcode-select --install on macOS"; \
+		[ -z "$$CI" ] && echo "NOT RUN: race detector"; \
+	fi
+
+.PHONY: check-purego
+check-purego: ## short tests without assembly
+	@echo "== tests, purego"
+	@$(GO) test -short -tags purego -timeout $(SHORT_TIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: check-nocgo
+check-nocgo: ## short tests without cgo, and the coverage they reach
+	@echo "== tests, CGO_ENABLED=0, with coverage"
+	@CGO_ENABLED=0; export CGO_ENABLED; $(call covered_tests,-short -timeout $(SHORT_TIMEOUT))
+
+.PHONY: check-cross
+check-cross: ## builds for the other platforms
+	@set -e; for platform in $(PLATFORMS); do \
+		echo "== build $$platform"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet ./...; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build -o /dev/null ./cmd/radd; \
+	done
+
+# covered_tests runs all tests with the flags in $(1) and holds the folders in
+# COVERED to COVERAGE. A statement counts where any package's test reaches it.
+comma = ,
+empty =
+space = $(empty) $(empty)
+define covered_tests
+mkdir -p build && \
+$(GO) test $(1) $(TESTFLAGS) -coverpkg=$(subst $(space),$(comma),$(COVERED:%=./%/...)) -coverprofile=build/coverage.out ./... >build/coverage.log || \
+	{ cat build/coverage.log; exit 1; }; \
+awk -v folders='$(COVERED)' -v least=$(COVERAGE) ' \
+	NR > 1 && $$1 !~ /kernelstest/ { split($$1, path, "/"); of[$$1] = path[2]; size[$$1] = $$2; if ($$3 > 0) hit[$$1] = 1 } \
+	END { for (b in of) { all[of[b]] += size[b]; if (b in hit) done[of[b]] += size[b] } \
+	      n = split(folders, list, " "); \
+	      for (i = 1; i <= n; i++) { f = list[i]; percent = all[f] ? 100 * done[f] / all[f] : 0; low = percent < least; failed += low; \
+	        printf "coverage %-8s %5.1f %%%s\n", f, percent, low ? " (at least " least " % is wanted)" : "" } \
+	      exit failed > 0 }' build/coverage.out
+endef
+
+# ---- the rest
+
+.PHONY: clean
+clean: ## remove what was built; runs/ stays
+	rm -rf bin build
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
