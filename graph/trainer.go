@@ -12,6 +12,7 @@ import (
 // Trainer trains one network through the compiled graph θ → loss → dθ, one
 // gradient step a call. Its results are those of kernels.Train, byte for byte.
 type Trainer[F kernels.Float] struct {
+	backend kernels.Backend[F]
 	net     *kernels.Network[F]
 	batch   *kernels.Batch[F]
 	session *Session[F]
@@ -27,9 +28,10 @@ type Trainer[F kernels.Float] struct {
 // will update in place. Close it when done.
 func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) (*Trainer[F], error) {
 	t := &Trainer[F]{
-		net:    net,
-		batch:  kernels.NewBatch[F](net.Shape.N, net.Sessions),
-		before: make([]F, 2*len(net.Theta)),
+		backend: b,
+		net:     net,
+		batch:   kernels.BatchOf(net),
+		before:  make([]F, 2*len(net.Theta)),
 	}
 	t.session = NewSession(b, net.Objective, t.batch.Tapes)
 	g := gorgonia.NewGraph()
@@ -56,6 +58,7 @@ func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) 
 func (t *Trainer[F]) Step() (kernels.Record, error) {
 	net := t.net
 	t.batch.Draw(net.Sampler, net.Seed, net.Step)
+	t.batch.Teach(t.backend, net)
 	if err := t.machine.RunAll(); err != nil {
 		return kernels.Record{}, fmt.Errorf("gradient step %d: %w", net.Step+1, err)
 	}
