@@ -277,7 +277,6 @@ func trainerMatchesKernels[F kernels.Float](t *testing.T) {
 					t.Fatalf("%v, %d sessions: element %d differs from training without a graph", o, sessions, i)
 				}
 			}
-			trainer.Close()
 		}
 	}
 }
@@ -296,7 +295,6 @@ func TestTrainerStopsOnNonFinite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer trainer.Close()
 	for range 50 {
 		step := net.Step
 		if _, err = trainer.Step(); err == nil {

@@ -76,7 +76,7 @@ func TestSoftCrossEntropyOracle(t *testing.T) {
 				}
 			}
 		}
-		if err := solver.Step([]gorgonia.ValueGrad{parameter{theta, grads[0]}}); err != nil {
+		if err := solver.Step([]gorgonia.ValueGrad{valueGrad{theta.Value(), grads[0].Value()}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +143,6 @@ func TestTrainerWithATeacherIsKernelsTrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer trainer.Close()
 	kernels.Train(context.Background(), backend, bare, 20)
 	for i := range 20 {
 		r, err := trainer.Step()
@@ -158,3 +157,9 @@ func TestTrainerWithATeacherIsKernelsTrain(t *testing.T) {
 		t.Error("θ differs from training without a graph")
 	}
 }
+
+// valueGrad is a value with its gradient, as a solver takes them.
+type valueGrad struct{ value, grad gorgonia.Value }
+
+func (v valueGrad) Value() gorgonia.Value         { return v.value }
+func (v valueGrad) Grad() (gorgonia.Value, error) { return v.grad, nil }

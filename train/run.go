@@ -168,7 +168,6 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if t.trainer, err = graph.NewTrainer(backend, net); err != nil {
 		return Summary{}, err
 	}
-	defer t.trainer.Close()
 	if net.Step < cfg.GradientSteps {
 		err = t.loop(ctx)
 	}
