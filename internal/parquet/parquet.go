@@ -41,7 +41,7 @@ func NewWriter[R any](w io.Writer) *Writer[R] {
 		file: parquet.NewGenericWriter[R](w,
 			parquet.MaxRowsPerRowGroup(GroupRows),
 			parquet.Compression(&parquet.Snappy),
-			parquet.CreatedBy("radd", "1", "format")),
+			parquet.CreatedBy("radd", "1", "parquet-go")),
 		batch: make([]R, 0, batchRows),
 	}
 }
