@@ -124,6 +124,13 @@ func (r reverse[F]) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error
 
 // Do carries the gradient back through every step of the batch.
 func (r reverse[F]) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	size := (kernels.Shape{N: r.of.tapes[0].N}).Size()
+	return r.UsePreallocDo(tensor.New(tensor.WithShape(size), tensor.WithBacking(make([]F, size))), inputs...)
+}
+
+// UsePreallocDo implements gorgonia.UsePreallocDoer: it assigns the gradient to
+// the vector.
+func (r reverse[F]) UsePreallocDo(into gorgonia.Value, inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	theta, err := flat[F](inputs[0])
 	if err != nil {
 		return nil, err
@@ -132,9 +139,12 @@ func (r reverse[F]) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	grad := make([]F, len(theta))
+	grad, err := flat[F](into)
+	if err != nil {
+		return nil, err
+	}
 	r.of.backend.Backward(theta, r.of.objective, r.of.tapes, scale, grad)
-	return tensor.New(tensor.WithShape(len(grad)), tensor.WithBacking(grad)), nil
+	return into, nil
 }
 
 func (r reverse[F]) ReturnsPtr() bool      { return true }

@@ -73,9 +73,12 @@ func (f *fixture) session(i int) *Session[float64] {
 	return NewSession(f.backend, f.net.Objective, f.batches[i].Tapes)
 }
 
-func (f *fixture) leaf(g *gorgonia.ExprGraph) *gorgonia.Node {
-	return gorgonia.NewVector(g, tensor.Float64, gorgonia.WithName("θ"), gorgonia.WithShape(len(f.net.Theta)),
-		gorgonia.WithValue(tensor.New(tensor.WithShape(len(f.net.Theta)), tensor.WithBacking(f.net.Theta))))
+func (f *fixture) leaf(g *gorgonia.ExprGraph) *gorgonia.Node { return leafOf(g, f.net.Theta) }
+
+// leafOf returns a leaf whose value is theta itself.
+func leafOf(g *gorgonia.ExprGraph, theta []float64) *gorgonia.Node {
+	return gorgonia.NewVector(g, tensor.Float64, gorgonia.WithName("θ"), gorgonia.WithShape(len(theta)),
+		gorgonia.WithValue(tensor.New(tensor.WithShape(len(theta)), tensor.WithBacking(theta))))
 }
 
 // run differentiates the loss by the nodes, runs the graph twice and returns
@@ -274,7 +277,6 @@ func trainerMatchesKernels[F kernels.Float](t *testing.T) {
 					t.Fatalf("%v, %d sessions: element %d differs from training without a graph", o, sessions, i)
 				}
 			}
-			trainer.Close()
 		}
 	}
 }
@@ -293,7 +295,6 @@ func TestTrainerStopsOnNonFinite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer trainer.Close()
 	for range 50 {
 		step := net.Step
 		if _, err = trainer.Step(); err == nil {

@@ -12,10 +12,11 @@ import (
 // Trainer trains one network through the compiled graph θ → loss → dθ, one
 // gradient step a call. Its results are those of kernels.Train, byte for byte.
 type Trainer[F kernels.Float] struct {
+	backend kernels.Backend[F]
 	net     *kernels.Network[F]
 	batch   *kernels.Batch[F]
 	session *Session[F]
-	machine gorgonia.VM
+	graph   *executor
 	theta   *gorgonia.Node
 	dTheta  *gorgonia.Node
 	solver  gorgonia.Solver
@@ -24,12 +25,13 @@ type Trainer[F kernels.Float] struct {
 }
 
 // NewTrainer compiles the graph for the network, whose Theta and Velocity it
-// will update in place. Close it when done.
+// will update in place.
 func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) (*Trainer[F], error) {
 	t := &Trainer[F]{
-		net:    net,
-		batch:  kernels.NewBatch[F](net.Shape.N, net.Sessions),
-		before: make([]F, 2*len(net.Theta)),
+		backend: b,
+		net:     net,
+		batch:   kernels.BatchOf(net),
+		before:  make([]F, 2*len(net.Theta)),
 	}
 	t.session = NewSession(b, net.Objective, t.batch.Tapes)
 	g := gorgonia.NewGraph()
@@ -44,9 +46,11 @@ func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) 
 		return nil, fmt.Errorf("differentiating the session: %w", err)
 	}
 	t.dTheta = grads[0]
-	t.machine = gorgonia.NewTapeMachine(g)
+	if t.graph, err = newExecutor(g); err != nil {
+		return nil, err
+	}
 	t.solver = NewSGD(b, F(net.LearningRate), F(net.Momentum), net.Velocity)
-	t.model = []gorgonia.ValueGrad{parameter{t.theta, t.dTheta}}
+	t.model = []gorgonia.ValueGrad{parameter[F]{t}}
 	return t, nil
 }
 
@@ -56,11 +60,11 @@ func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) 
 func (t *Trainer[F]) Step() (kernels.Record, error) {
 	net := t.net
 	t.batch.Draw(net.Sampler, net.Seed, net.Step)
-	if err := t.machine.RunAll(); err != nil {
+	t.batch.Teach(t.backend, net)
+	if err := t.graph.run(); err != nil {
 		return kernels.Record{}, fmt.Errorf("gradient step %d: %w", net.Step+1, err)
 	}
-	t.machine.Reset()
-	grad, err := flat[F](t.dTheta.Value())
+	grad, err := flat[F](t.graph.of(t.dTheta))
 	if err != nil {
 		return kernels.Record{}, err
 	}
@@ -85,11 +89,8 @@ func (t *Trainer[F]) Step() (kernels.Record, error) {
 // Batch returns the sessions and tapes of the last gradient step.
 func (t *Trainer[F]) Batch() *kernels.Batch[F] { return t.batch }
 
-// Close releases the compiled graph.
-func (t *Trainer[F]) Close() error { return t.machine.Close() }
+// parameter hands θ and its gradient to a solver.
+type parameter[F kernels.Float] struct{ of *Trainer[F] }
 
-// parameter hands a value and its gradient's node to a solver.
-type parameter struct{ value, grad *gorgonia.Node }
-
-func (p parameter) Value() gorgonia.Value         { return p.value.Value() }
-func (p parameter) Grad() (gorgonia.Value, error) { return p.grad.Value(), nil }
+func (p parameter[F]) Value() gorgonia.Value         { return p.of.theta.Value() }
+func (p parameter[F]) Grad() (gorgonia.Value, error) { return p.of.graph.of(p.of.dTheta), nil }

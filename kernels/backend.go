@@ -15,8 +15,10 @@ type Backend[F Float] interface {
 	Info() Info
 
 	// Forward plays each tape's passage with the network θ in closed loop (or
-	// with the tape's forced decisions), assigns the tapes' records, losses and
-	// counts, and returns the mean of their losses.
+	// with the tape's forced decisions, or along its teacher's tape), assigns the
+	// tapes' records, losses and counts, and returns the mean of their losses.
+	// Where decisions are given, Behaviour counts what the network's own output
+	// stands for at each trial's end.
 	Forward(theta []F, o Objective, tapes []*Tape[F]) float64
 
 	// Backward assigns to grad, packed as θ, the gradient by θ of scale × the
@@ -62,12 +64,22 @@ type Network[F Float] struct {
 	Sessions     int    // sessions of a gradient step, B
 	LearningRate float64
 	Momentum     float64
+	Teacher      *Teacher[F] // when set, the network learns from it: Objective is SoftCrossEntropyMean
 
 	Theta    []F // assigned
 	Velocity []F // assigned; zero at the start
 	Step     int // gradient steps done; advanced
 	Records  []Record
 	Err      error // why it stopped: a *NonFiniteError
+}
+
+// Teacher is a trained network, of any size, that plays a student's sessions in
+// closed loop.
+//
+// Source: SI 7.4.
+type Teacher[F Float] struct {
+	Shape Shape
+	Theta []F // read only
 }
 
 // Record is what one gradient step showed, before its update. Train appends

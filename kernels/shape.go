@@ -116,18 +116,21 @@ func Init[F Float](s Shape, seed uint64, theta []F) {
 // Objective is the loss that training minimises, with its reduction.
 type Objective uint8
 
-// The three losses. Sums run over observation steps; T counts all RNN steps of
-// the session, blanks included.
+// The losses. T counts all RNN steps of the session, blanks included. The first
+// three are sums over observation steps and teach the task; the last, over all
+// steps, teaches a student what its teacher's tape shows (Tape.Teacher).
 const (
-	CrossEntropyMean Objective = iota // −(1/T) Σ log a_t(s_n): SI 7.2's loss divided by T
-	CrossEntropySum                   // −Σ log a_t(s_n): SI 7.2, to the letter
-	ProbabilityMean                   // −(1/T) Σ a_t(s_n): what the paper's released code minimises
+	CrossEntropyMean     Objective = iota // −(1/T) Σ log a_t(s_n): SI 7.2's loss divided by T
+	CrossEntropySum                       // −Σ log a_t(s_n): SI 7.2, to the letter
+	ProbabilityMean                       // −(1/T) Σ a_t(s_n): what the paper's released code minimises
+	SoftCrossEntropyMean                  // −(1/T) Σ_t Σ_a teacher_t(a) log a_t(a): SI 7.4, traditional distillation
 )
 
 var objectiveNames = [...][2]string{
-	CrossEntropyMean: {"cross-entropy", "mean"},
-	CrossEntropySum:  {"cross-entropy", "sum"},
-	ProbabilityMean:  {"probability", "mean"},
+	CrossEntropyMean:     {"cross-entropy", "mean"},
+	CrossEntropySum:      {"cross-entropy", "sum"},
+	ProbabilityMean:      {"probability", "mean"},
+	SoftCrossEntropyMean: {"soft-cross-entropy", "mean"},
 }
 
 // Names returns the objective's name and its reduction's.
@@ -139,9 +142,9 @@ func (o Objective) String() string {
 	return objectiveNames[o][0] + " (" + objectiveNames[o][1] + ")"
 }
 
-// ParseObjective is the inverse of Names.
+// ParseObjective is the inverse of Names for the objectives that teach the task.
 func ParseObjective(objective, reduction string) (Objective, error) {
-	for o, names := range objectiveNames {
+	for o, names := range objectiveNames[:SoftCrossEntropyMean] {
 		if names[0] == objective && names[1] == reduction {
 			return Objective(o), nil
 		}
@@ -154,7 +157,8 @@ func ParseObjective(objective, reduction string) (Objective, error) {
 }
 
 // Loss returns what one observation step adds to the loss before Scale: side
-// is the stimulus side s_n (−1 or +1), d the logit difference.
+// is the stimulus side s_n (−1 or +1), d the logit difference. It is for the
+// objectives that teach the task.
 func (o Objective) Loss(side int8, d float64) float64 {
 	if o == ProbabilityMean {
 		return -Sigmoid(float64(side) * d)
@@ -170,6 +174,15 @@ func (o Objective) Derivative(side int8, d float64) float64 {
 	}
 	return -s * Sigmoid(-s*d)
 }
+
+// SoftLoss returns what one RNN step adds to SoftCrossEntropyMean before Scale:
+// teacher and d are the teacher's and the student's logit difference.
+func SoftLoss(teacher, d float64) float64 {
+	return -Sigmoid(teacher)*LogSigmoid(d) - Sigmoid(-teacher)*LogSigmoid(-d)
+}
+
+// SoftDerivative returns the derivative of SoftLoss by d.
+func SoftDerivative(teacher, d float64) float64 { return Sigmoid(d) - Sigmoid(teacher) }
 
 // Scale is the factor of the sum over a session of T RNN steps.
 func (o Objective) Scale(T int) float64 {

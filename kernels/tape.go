@@ -18,6 +18,7 @@ type Tape[F Float] struct {
 	From    int        // first trial of the passage
 	To      int        // trial after the last
 	Forced  *Decisions // when set, these end trials and give feedback, not the rule
+	Teacher *Tape[F]   // when set, the passage is this tape's, step by step: its inputs and its decisions
 
 	T          int     // RNN steps of the passage
 	Trial      []int32 // (T) trial within the session, from 0
@@ -82,6 +83,22 @@ func (t *Tape[F]) Continue(trials int) bool {
 	return true
 }
 
+// Follow takes over the passage of the teacher's tape, as Forward left that: its
+// length, trials and inputs, but not its states and outputs. A backend's Forward
+// calls it.
+func (t *Tape[F]) Follow() {
+	lead := t.Teacher
+	t.From, t.To, t.T, t.Trials = lead.From, lead.To, 0, lead.Trials
+	t.Reserve(lead.T)
+	t.T = lead.T
+	copy(t.Trial, lead.Trial[:t.T])
+	copy(t.Step, lead.Step[:t.T])
+	copy(t.Target, lead.Target[:t.T])
+	copy(t.Counted, lead.Counted[:t.T])
+	copy(t.Input, lead.Input[:t.T*Inputs])
+	copy(t.Feedback, lead.Feedback[:t.T])
+}
+
 // FirstFeedback is the feedback input of the passage's first step.
 func (t *Tape[F]) FirstFeedback() F { return t.first }
 
@@ -120,6 +137,32 @@ func extend[E any](s []E, size int) []E {
 // State returns h after step t of the passage, (N).
 func (t *Tape[F]) State(step int) []F {
 	return t.Hidden[(step+1)*t.N : (step+2)*t.N]
+}
+
+// StepLoss returns what step t of the passage adds to the loss before the
+// objective's Scale.
+func (t *Tape[F]) StepLoss(o Objective, step int) float64 {
+	d := float64(t.Difference[step])
+	switch {
+	case o == SoftCrossEntropyMean:
+		return SoftLoss(float64(t.Teacher.Difference[step]), d)
+	case t.Counted[step]:
+		return o.Loss(2*t.Target[step]-1, d)
+	}
+	return 0
+}
+
+// StepDerivative returns the derivative of StepLoss by the step's logit
+// difference.
+func (t *Tape[F]) StepDerivative(o Objective, step int) float64 {
+	d := float64(t.Difference[step])
+	switch {
+	case o == SoftCrossEntropyMean:
+		return SoftDerivative(float64(t.Teacher.Difference[step]), d)
+	case t.Counted[step]:
+		return o.Derivative(2*t.Target[step]-1, d)
+	}
+	return 0
 }
 
 // Probability returns a_t(right), the probability of the right action after

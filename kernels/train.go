@@ -12,7 +12,20 @@ import (
 // for the next.
 type Batch[F Float] struct {
 	Tapes    []*Tape[F]
+	Teachers []*Tape[F] // of the tapes, in their order; none without a teacher
 	sessions []task.Session
+}
+
+// BatchOf returns a batch for the network's gradient steps.
+func BatchOf[F Float](net *Network[F]) *Batch[F] {
+	b := NewBatch[F](net.Shape.N, net.Sessions)
+	if net.Teacher != nil {
+		for _, t := range b.Tapes {
+			t.Teacher = NewTape[F](net.Teacher.Shape.N)
+			b.Teachers = append(b.Teachers, t.Teacher)
+		}
+	}
+	return b
 }
 
 // NewBatch returns a batch of B sessions for networks of n hidden units.
@@ -31,6 +44,16 @@ func (b *Batch[F]) Draw(p *task.Sampler, seed uint64, gradientStep int) {
 		s := &b.sessions[i]
 		s.Draw(p, task.Origin{Seed: seed, Stream: task.StreamTrain, GradientStep: uint32(gradientStep), Session: uint32(i)})
 		t.Begin(s)
+		if t.Teacher != nil {
+			t.Teacher.Begin(s)
+		}
+	}
+}
+
+// Teach has the network's teacher, if there is one, play the batch's sessions.
+func (b *Batch[F]) Teach(backend Backend[F], net *Network[F]) {
+	if net.Teacher != nil {
+		backend.Forward(net.Teacher.Theta, CrossEntropyMean, b.Teachers)
 	}
 }
 
@@ -47,7 +70,7 @@ func (b *Batch[F]) Record(loss float64, grad []F) Record {
 // backend, by its Forward, Backward and Update: the specification of
 // Backend.Train. It stops early when ctx ends or with net.Err.
 func Train[F Float](ctx context.Context, backend Backend[F], net *Network[F], gradientSteps int) {
-	batch := NewBatch[F](net.Shape.N, net.Sessions)
+	batch := BatchOf(net)
 	grad := make([]F, net.Shape.Size())
 	before := make([]F, 2*len(grad))
 	net.Records = slices.Grow(net.Records, gradientSteps)
@@ -56,6 +79,7 @@ func Train[F Float](ctx context.Context, backend Backend[F], net *Network[F], gr
 			return
 		}
 		batch.Draw(net.Sampler, net.Seed, net.Step)
+		batch.Teach(backend, net)
 		loss := backend.Forward(net.Theta, net.Objective, batch.Tapes)
 		backend.Backward(net.Theta, net.Objective, batch.Tapes, 1, grad)
 		record := batch.Record(loss, grad)

@@ -24,6 +24,8 @@ type Config struct {
 	Sessions          int         `yaml:"sessions"`
 	Seed              uint64      `yaml:"seed"`
 	Init              string      `yaml:"init"`
+	Teacher           string      `yaml:"teacher"`
+	TeacherSHA256     string      `yaml:"teacher-sha256"`
 	Dtype             string      `yaml:"dtype"`
 	Device            string      `yaml:"device"`
 	Engine            string      `yaml:"engine"`
@@ -106,10 +108,14 @@ func Keys() []Key {
 	keys := []Key{
 		{"hidden", "hidden units N", fmt.Sprintf("1 to %d", kernels.MaxN), true, hidden, between(hidden, 1, kernels.MaxN)},
 		{"gradient-steps", "gradient steps, one whole session each", fmt.Sprintf("1 to %d", maxSteps), false, steps, between(steps, 1, maxSteps)},
-		{"objective", "loss to minimise", "cross-entropy or probability", true, objective, oneOf(objective, "cross-entropy", "probability")},
+		{"objective", "loss to minimise", "cross-entropy or probability; soft-cross-entropy with a teacher", true, objective,
+			func(c *Config) bool {
+				_, err := c.loss()
+				return err == nil || c.Objective == "cross-entropy" || c.Objective == "probability" // then the reduction is at fault
+			}},
 		{"reduction", "sum over a session's observation steps, or that sum divided by all its RNN steps (mean)",
 			"mean; sum with cross-entropy only", true, func(c *Config) any { return &c.Reduction },
-			func(c *Config) bool { _, err := kernels.ParseObjective(c.Objective, c.Reduction); return err == nil }},
+			func(c *Config) bool { _, err := c.loss(); return err == nil }},
 		{"lr", "learning rate of SGD", "a finite number above 0", true, func(c *Config) any { return &c.LearningRate },
 			func(c *Config) bool { return c.LearningRate > 0 && c.LearningRate <= math.MaxFloat32 }},
 		{"momentum", "momentum of SGD", "0 to below 1", true, func(c *Config) any { return &c.Momentum },
@@ -117,6 +123,11 @@ func Keys() []Key {
 		{"sessions", "sessions of a gradient step; its loss is the mean of theirs", fmt.Sprintf("1 to %d", 1<<16), true, sessions, between(sessions, 1, 1<<16)},
 		{"seed", "seed of parameters and sessions", "0 to 18446744073709551615", true, func(c *Config) any { return &c.Seed }, always},
 		{"init", "weights to start from (.safetensors or .npz) in place of fresh ones", "a file with N = hidden", true, func(c *Config) any { return &c.Init }, always},
+		{"teacher", "weights (.safetensors or .npz) of a network to learn from by traditional distillation; empty means none",
+			"a file, with the objective soft-cross-entropy", false, func(c *Config) any { return &c.Teacher },
+			func(c *Config) bool { return (c.Teacher != "") == (c.Objective == softCrossEntropy) }},
+		{"teacher-sha256", "SHA-256 of the teacher's weights; filled in when the run starts", "that of the file", true,
+			func(c *Config) any { return &c.TeacherSHA256 }, always},
 		{"dtype", "floating-point type", "f32 or f64", true, dtype, oneOf(dtype, "f32", "f64")},
 		{"device", "what computes", "auto, cpu, gpu or gpu:K", false, device, func(c *Config) bool { return validDevice(c.Device) }},
 		{"engine", "fused session op, or the graph unrolled step by step (replay only)", "fused or unrolled", true, engine, oneOf(engine, "fused", "unrolled")},
@@ -248,9 +259,20 @@ func (c *Config) Differs(other *Config) error {
 	return nil
 }
 
-// objective returns the loss that the resolved configuration names.
+// softCrossEntropy is the objective of a network that has a teacher.
+const softCrossEntropy = "soft-cross-entropy"
+
+// loss returns the loss that objective and reduction name.
+func (c *Config) loss() (kernels.Objective, error) {
+	if c.Objective == softCrossEntropy && c.Reduction == "mean" {
+		return kernels.SoftCrossEntropyMean, nil
+	}
+	return kernels.ParseObjective(c.Objective, c.Reduction)
+}
+
+// objective returns the loss of a resolved configuration.
 func (c *Config) objective() kernels.Objective {
-	o, err := kernels.ParseObjective(c.Objective, c.Reduction)
+	o, err := c.loss()
 	if err != nil {
 		panic("train: an unresolved configuration")
 	}

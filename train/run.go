@@ -177,14 +177,14 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if t.trainer, err = graph.NewTrainer(backend, net); err != nil {
 		return Summary{}, err
 	}
-	defer t.trainer.Close()
 	if net.Step < cfg.GradientSteps {
 		err = t.loop(ctx)
 	}
 	return t.summary(), err
 }
 
-// newNetwork returns the network that the run starts with.
+// newNetwork returns the network that the run starts with, and its teacher, if
+// it has one; it fills in the teacher's SHA-256.
 func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 	shape := kernels.Shape{N: cfg.Hidden}
 	net := &kernels.Network[F]{
@@ -197,6 +197,22 @@ func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 		Momentum:     cfg.Momentum,
 		Theta:        make([]F, shape.Size()),
 		Velocity:     make([]F, shape.Size()),
+	}
+	if cfg.Teacher != "" {
+		n, theta, _, err := kernels.ReadWeights(cfg.Teacher)
+		if err != nil {
+			return nil, err
+		}
+		data, err := os.ReadFile(cfg.Teacher)
+		if err != nil {
+			return nil, err
+		}
+		if was, is := cfg.TeacherSHA256, sum(data); was != "" && was != is {
+			return nil, &input.Error{File: cfg.Teacher, Found: "SHA-256 " + is, Allowed: was + ", the teacher that the run was started with",
+				Do: "put those weights back, or distil into another folder"}
+		}
+		cfg.TeacherSHA256 = sum(data)
+		net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: n}, Theta: convert[F](theta)}
 	}
 	if cfg.Init == "" {
 		kernels.Init(shape, cfg.Seed, net.Theta)

@@ -26,6 +26,10 @@ func small() Config {
 	c.Hidden, c.GradientSteps, c.Device = 4, 12, "cpu"
 	c.MetricsEvery, c.CheckpointEvery, c.CheckpointMinutes, c.Jobs = 1, 5, 0, 1
 	c.Task.Blocks, c.Task.BlockMin, c.Task.BlockMax = 1, 2, 5
+	c, err := c.Resolve()
+	if err != nil {
+		panic(err)
+	}
 	return c
 }
 
@@ -454,4 +458,34 @@ func TestKills(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d runs came to their end", kills, finished)
+}
+
+// A run that goes on in another folder ends as one that was never forked, and
+// leaves the first as it was.
+func TestFork(t *testing.T) {
+	c := small()
+	whole, first, second := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "a", "second")
+	mustRun(t, whole, c, Options{})
+	short := c
+	short.GradientSteps = 7
+	mustRun(t, first, short, Options{})
+	if err := Fork(first, second); err != nil {
+		t.Fatal(err)
+	}
+	before := read(t, filepath.Join(first, metricsFile))
+	mustRun(t, second, c, Options{Resume: true})
+	same(t, second, whole)
+	if !bytes.Equal(before, read(t, filepath.Join(first, metricsFile))) {
+		t.Error("the run that was forked has changed")
+	}
+	if err := Fork(first, second); err == nil {
+		t.Error("a folder was overwritten")
+	}
+	if err := Fork(t.TempDir(), filepath.Join(t.TempDir(), "x")); !input.Is(err) {
+		t.Errorf("no run: error %v, want one of input", err)
+	}
+	os.RemoveAll(filepath.Join(first, checkpointsDir))
+	if err := Fork(first, filepath.Join(t.TempDir(), "x")); !input.Is(err) {
+		t.Errorf("no checkpoint: error %v, want one of input", err)
+	}
 }

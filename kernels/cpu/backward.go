@@ -38,8 +38,7 @@ func backward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F
 		start := max(end-blockSteps, 0)
 		for t := end - 1; t >= start; t-- {
 			h := p.State(t)
-			if p.Counted[t] {
-				g := F(lossScale * o.Derivative(2*p.Target[t]-1, float64(p.Difference[t])))
+			if g := F(lossScale * p.StepDerivative(o, t)); g != 0 {
 				addScaled(dh, readout, g)
 				addScaled(dReadout, h, g)
 				dReadoutBias += g
