@@ -63,6 +63,9 @@ type ReplaySummary struct {
 // configuration or a file cannot be used.
 func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, error) {
 	opt = opt.filled()
+	if cfg.Objective == softCrossEntropy {
+		return ReplaySummary{}, &input.Error{Field: "objective", Found: cfg.Objective + ", which needs a teacher", Allowed: "cross-entropy or probability"}
+	}
 	all := DefaultConfig() // so that its keys check ours
 	all.Objective, all.Reduction, all.Dtype, all.Engine, all.Device, all.Task =
 		cfg.Objective, cfg.Reduction, cfg.Dtype, cfg.Engine, cfg.Device, cfg.Task

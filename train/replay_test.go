@@ -255,6 +255,7 @@ func TestReplayRefusals(t *testing.T) {
 		"decisions without arrays": func(c *ReplayConfig) { c.Force = oracle("distill_n50_n2") },
 		"decisions of another":     func(c *ReplayConfig) { c.Force = oracle("n50_init") },
 		"objective":                func(c *ReplayConfig) { c.Objective = "accuracy" },
+		"an objective of students": func(c *ReplayConfig) { c.Objective = "soft-cross-entropy" },
 		"probability with sum":     func(c *ReplayConfig) { c.Objective, c.Reduction = "probability", "sum" },
 		"dtype":                    func(c *ReplayConfig) { c.Dtype = "f16" },
 		"engine":                   func(c *ReplayConfig) { c.Engine = "steam" },

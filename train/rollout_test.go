@@ -500,6 +500,30 @@ func TestRolloutOfRun(t *testing.T) {
 			t.Errorf("each made one of its own: %+v, %+v", a, b)
 		}
 	})
+	t.Run("while the run goes on", func(t *testing.T) {
+		longer := rc
+		longer.GradientSteps += 10
+		_, err := Run(context.Background(), run, longer, Options{Resume: true, Report: func(s State) {
+			if s.GradientStep == longer.GradientSteps-1 {
+				if _, err := RolloutOfRun(context.Background(), run, seeded, Options{}); err != nil {
+					t.Error(err)
+				}
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("a run that starts waits", func(t *testing.T) { // it would sweep the unfinished rollout away
+		_, err := RolloutOfRun(context.Background(), run, c, Options{Progress: func(int, int) {
+			if _, err := Run(context.Background(), run, rc, Options{Resume: true}); !input.Is(err) || !strings.Contains(err.Error(), "another process") {
+				t.Errorf("error %v, want one of the folder in use", err)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("without weights", func(t *testing.T) {
 		run := filepath.Join(t.TempDir(), "run")
 		mustRun(t, run, rc, Options{})
