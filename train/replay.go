@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"radd/graph"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/npz"
@@ -133,10 +134,6 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 		return ReplaySummary{}, err
 	}
 	defer backend.Close()
-	evaluate, err := engine(cfg.Engine, backend)
-	if err != nil {
-		return ReplaySummary{}, err
-	}
 
 	if err := ctx.Err(); err != nil {
 		return ReplaySummary{}, err
@@ -146,7 +143,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	if err := ctx.Err(); err != nil {
 		return ReplaySummary{}, err
 	}
-	e, err := evaluate(theta, o, tape)
+	e, err := evaluate(cfg.Engine, backend, theta, o, tape)
 	if err != nil {
 		return ReplaySummary{}, err
 	}
@@ -225,17 +222,20 @@ type evaluation[F kernels.Float] struct {
 	grad   []F // of loss by θ, packed as θ
 }
 
-// engine returns the function that evaluates the passage of a tape which the
+// evaluate returns what the engine makes of the passage of a tape that the
 // backend's Forward has just played.
-func engine[F kernels.Float](name string, b kernels.Backend[F]) (func([]F, kernels.Objective, *kernels.Tape[F]) (evaluation[F], error), error) {
-	if name == "unrolled" {
-		return nil, &input.Error{Field: "engine", Found: name, Allowed: "fused"}
+func evaluate[F kernels.Float](engine string, b kernels.Backend[F], theta []F, o kernels.Objective, p *kernels.Tape[F]) (evaluation[F], error) {
+	if engine == "unrolled" {
+		u, err := graph.Unroll(kernels.Shape{N: p.N}, o, p)
+		if err != nil {
+			return evaluation[F]{}, err
+		}
+		r, err := u.Run(theta)
+		return evaluation[F]{r.Hidden, convert[float64](r.Probability), r.Loss, r.Gradient}, err
 	}
-	return func(theta []F, o kernels.Objective, p *kernels.Tape[F]) (evaluation[F], error) {
-		grad := make([]F, len(theta))
-		b.Backward(theta, o, []*kernels.Tape[F]{p}, 1, grad)
-		return evaluation[F]{p.Hidden[p.N : (p.T+1)*p.N], probabilities(nil, p), p.Loss, grad}, nil
-	}, nil
+	grad := make([]F, len(theta))
+	b.Backward(theta, o, []*kernels.Tape[F]{p}, 1, grad)
+	return evaluation[F]{p.Hidden[p.N : (p.T+1)*p.N], probabilities(nil, p), p.Loss, grad}, nil
 }
 
 // writeReplay adds a replay's arrays to the archive.

@@ -65,25 +65,46 @@ func TestReplayFixtures(t *testing.T) {
 		for o := range kernelstest.Objectives {
 			objective := kernels.Objective(o)
 			t.Run(name+"/"+kernelstest.Objectives[o]+"/f64", func(t *testing.T) {
-				checkReplay(t, name, objective, "f64", "", float64Slip, float64Slip)
+				checkReplay(t, name, objective, "fused", "f64")
 			})
 			t.Run(name+"/"+kernelstest.Objectives[o]+"/f32", func(t *testing.T) {
-				checkReplay(t, name, objective, "f32", oracle(name), float32Slip, float32GradSlip)
+				checkReplay(t, name, objective, "fused", "f32")
 			})
 		}
 	}
 }
 
-func checkReplay(t *testing.T, name string, o kernels.Objective, dtype, force string, slip, gradSlip float64) {
+// The graph of primitive ops, on sessions that are short enough for it.
+func TestReplayUnrolled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds graphs of hundreds of RNN steps")
+	}
+	for _, name := range []string{"n2_init", "n2_trained_prob"} {
+		for o := range kernelstest.Objectives {
+			t.Run(name+"/"+kernelstest.Objectives[o], func(t *testing.T) {
+				checkReplay(t, name, kernels.Objective(o), "unrolled", "f64")
+			})
+		}
+	}
+	t.Run("n2_init/f32", func(t *testing.T) { checkReplay(t, "n2_init", kernels.CrossEntropyMean, "unrolled", "f32") })
+}
+
+// checkReplay holds a replay of a fixture to it: one in f64 in closed loop, one
+// in f32 with the fixture's decisions.
+func checkReplay(t *testing.T, name string, o kernels.Objective, engine, dtype string) {
 	t.Helper()
 	f := kernelstest.Load(t, name)
 	c := replayOf(t, name, dtype)
-	c.Force = force
+	slip, gradSlip := float64Slip, float64Slip
+	if dtype == "f32" {
+		c.Force, slip, gradSlip = oracle(name), float32Slip, float32GradSlip
+	}
 	c.Objective, c.Reduction = o.Names()
+	c.Engine = engine
 	s, z := mustReplay(t, c)
 	T := len(f.Record.Trial)
-	if s.RNNSteps != T || s.Trials != f.Session.Trials() || s.Hidden != f.N || s.Dtype != dtype || s.Force != force ||
-		s.Objective+" "+s.Reduction != c.Objective+" "+c.Reduction || s.Engine != "fused" || s.WeightsSHA256 != sum(read(t, c.Weights)) {
+	if s.RNNSteps != T || s.Trials != f.Session.Trials() || s.Hidden != f.N || s.Dtype != dtype || s.Force != c.Force ||
+		s.Objective+" "+s.Reduction != c.Objective+" "+c.Reduction || s.Engine != engine || s.WeightsSHA256 != sum(read(t, c.Weights)) {
 		t.Errorf("summary %+v", s)
 	}
 
@@ -257,6 +278,9 @@ func TestReplayRefusals(t *testing.T) {
 		"objective":                func(c *ReplayConfig) { c.Objective = "accuracy" },
 		"an objective of students": func(c *ReplayConfig) { c.Objective = "soft-cross-entropy" },
 		"probability with sum":     func(c *ReplayConfig) { c.Objective, c.Reduction = "probability", "sum" },
+		"too long to unroll": func(c *ReplayConfig) {
+			c.Weights, c.Session, c.Engine = oracle("n50_init"), oracle("n50_init"), "unrolled"
+		},
 		"dtype":                    func(c *ReplayConfig) { c.Dtype = "f16" },
 		"engine":                   func(c *ReplayConfig) { c.Engine = "steam" },
 		"device":                   func(c *ReplayConfig) { c.Device = "gpu:x" },
