@@ -147,8 +147,11 @@ func Keys() []Key {
 }
 
 // Value returns the key's value in c.
-func (k Key) Value(c *Config) any {
-	switch p := k.field(c).(type) {
+func (k Key) Value(c *Config) any { return pointee(k.field(c)) }
+
+// pointee returns the value that a key's pointer points to.
+func pointee(p any) any {
+	switch p := p.(type) {
 	case *int:
 		return *p
 	case *uint64:

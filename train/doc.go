@@ -13,6 +13,18 @@
 //	weights.safetensors      the newest weights
 //	checkpoints/step-…/      weights, momentum, state and their SHA-256 sums
 //	non-finite/              the evidence, where a loss or weight was no finite number
+//	rollout/                 one long session, recorded: RolloutOfRun
+//
+// # What is made of weights
+//
+//	Rollout, RolloutOfRun    one long session in closed loop: trials.parquet,
+//	                         states.npz, session.npz, summary.json
+//	Replay                   a recorded session once more: every RNN step, the loss
+//	                         and its gradient
+//	Baseline                 a Bayesian actor on a rollout's session
+//
+// A rollout takes memory for its trials' sides and strengths and for a stretch of
+// its RNN steps, whatever its length.
 //
 // # What holds at any moment
 //

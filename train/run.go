@@ -24,13 +24,27 @@ import (
 // from which it can be resumed.
 var ErrStopped = errors.New("stopped after writing a checkpoint; run again with --resume to go on")
 
-// Options are what a run needs besides its configuration. The zero value works.
+// Options are what a run, or what is made of one, needs besides its configuration. The zero value works.
 type Options struct {
 	Resume  bool
 	Version string       // of the program, for the manifest
 	Log     *slog.Logger // messages; nil is silent. They go to log.jsonl as well
 	Report  func(State)  // called after every gradient step
 	FS      atomicfs.FS  // nil is the operating system's
+
+	// Progress is called as a rollout goes, with the trials done and to do.
+	Progress func(done, trials int)
+}
+
+// filled returns the options with what stands for nil.
+func (o Options) filled() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.FS == nil {
+		o.FS = atomicfs.OS
+	}
+	return o
 }
 
 // State is how far a run has come. Figures are over the last 100 gradient steps.
@@ -109,12 +123,7 @@ func InFile(path string, err error) error {
 //
 // Source: SI 7.2.
 func Run(ctx context.Context, dir string, cfg Config, opt Options) (Summary, error) {
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	if opt.FS == nil {
-		opt.FS = atomicfs.OS
-	}
+	opt = opt.filled()
 	cfg, err := cfg.Resolve()
 	if err != nil {
 		return Summary{}, err
@@ -235,7 +244,7 @@ func (t *training[F]) enter() (unlock func(), err error) {
 	case err != nil:
 		return nil, fmt.Errorf("locking %s: %w", t.dir, err)
 	case !locked:
-		return nil, &input.Error{File: t.dir, Found: "a folder that another process is training into", Do: "wait for it, or choose another --out"}
+		return nil, &input.Error{File: t.dir, Found: "a folder that another process is using", Do: "wait for it, or choose another --out"}
 	}
 	if err := t.admit(); err != nil { // somebody may have been here in between
 		lock.Unlock()

@@ -1,0 +1,275 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"radd/internal/atomicfs"
+	"radd/internal/input"
+	"radd/kernels"
+	"radd/task"
+)
+
+// Files of a rollout's folder.
+const (
+	trialsFile  = "trials.parquet"
+	statesFile  = "states.npz"
+	sessionFile = "session.npz"
+	summaryFile = "summary.json"
+)
+
+const (
+	rolloutDir      = "rollout"       // within a run's folder
+	rolloutLock     = ".rollout.lock" // likewise
+	rolloutLockPoll = 100 * time.Millisecond
+)
+
+// RolloutConfig is everything that decides a rollout, besides its weights.
+type RolloutConfig struct {
+	Blocks int    // of the session; Task.Blocks is not looked at
+	Seed   uint64 // of the session
+	Dtype  string // f32 or f64
+	Device string // auto, cpu, gpu or gpu:K
+	Task   task.Config
+}
+
+// DefaultRolloutConfig returns the paper's rollout: 1,000 blocks.
+func DefaultRolloutConfig() RolloutConfig {
+	c := DefaultConfig()
+	return RolloutConfig{Blocks: 1000, Seed: 2, Dtype: c.Dtype, Device: c.Device, Task: c.Task}
+}
+
+// resolve returns the configuration with the session's blocks among the task's
+// constants and implied values filled in, or an *input.Error.
+func (c RolloutConfig) resolve() (RolloutConfig, error) {
+	all := DefaultConfig() // so that its keys check ours
+	all.Dtype, all.Device, all.Task = c.Dtype, c.Device, c.Task
+	all.Task.Blocks = c.Blocks
+	all, err := all.Resolve()
+	c.Task = all.Task
+	return c, err
+}
+
+// RolloutSummary tells what a rollout showed and what it was made from.
+type RolloutSummary struct {
+	Out           string `json:"out"`
+	FormatVersion string `json:"format_version"`
+	Weights       string `json:"weights"`
+	WeightsSHA256 string `json:"weights_sha256"`
+	Hidden        int    `json:"hidden"`
+	Blocks        int    `json:"blocks"`
+	Seed          uint64 `json:"seed"`
+	kernels.Info
+	task.Figures
+	ByStrength       []task.StrengthSteps `json:"rnn_steps_by_strength"`
+	Seconds          float64              `json:"seconds"` // computing, without start-up and files
+	MicrosPerRNNStep float64              `json:"us_per_rnn_step"`
+	Task             map[string]any       `json:"task"` // constants by key
+}
+
+// Rollout plays one long session by the weights in closed loop and records it
+// into the folder out, which appears whole or not at all. It returns ctx's error
+// when ctx ends, and an *input.Error, before anything is computed, where the
+// configuration cannot be used or out is neither absent nor an empty folder.
+//
+// Source: SI 7.1.
+func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	opt = opt.filled()
+	cfg, err := cfg.resolve()
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	if err := vacant(opt.FS, out); err != nil {
+		return RolloutSummary{}, err
+	}
+	return rollout(ctx, w, out, cfg, opt)
+}
+
+// RolloutOfRun returns the summary of the rollout in the folder rollout/ of a
+// run. Where there is none, or one of other weights, settings or task constants
+// than the run's newest and the given ones, it first makes it as [Rollout] does,
+// in the place of the old one, and says so. The task's constants are the run's:
+// cfg.Task is not looked at. While another process makes the same rollout, it
+// waits.
+func RolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	opt = opt.filled()
+	of, err := ReadRunConfig(run)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	cfg.Task = of.Task
+	if cfg, err = cfg.resolve(); err != nil {
+		return RolloutSummary{}, err
+	}
+	w, err := LoadWeights(filepath.Join(run, weightsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return RolloutSummary{}, &input.Error{File: run, Found: "a run without weights",
+			Do: "wait for its first checkpoint, or train it with --resume"}
+	}
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+
+	out := filepath.Join(run, rolloutDir)
+	if s, why := made(opt.FS, out, w, cfg); why == "" {
+		return s, nil
+	}
+	release, err := claim(ctx, run)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	defer release()
+	s, why := made(opt.FS, out, w, cfg)
+	if why == "" { // meanwhile
+		return s, nil
+	}
+	opt.Log.Info("making the run's rollout: "+why, "out", out)
+	return rollout(ctx, w, out, cfg, opt)
+}
+
+// claim waits until no other process makes a rollout of the run, and holds off
+// others until it is released. A training run that starts sweeps the folder of
+// unfinished files, so it is held off too; one that is going on already has done
+// so.
+func claim(ctx context.Context, run string) (release func(), err error) {
+	making := flock.New(filepath.Join(run, rolloutLock))
+	if _, err := making.TryLockContext(ctx, rolloutLockPoll); err != nil {
+		return nil, fmt.Errorf("waiting for another rollout of %s: %w", run, err)
+	}
+	training := flock.New(filepath.Join(run, lockFile))
+	if _, err := training.TryRLock(); err != nil {
+		making.Unlock()
+		return nil, fmt.Errorf("locking %s: %w", run, err)
+	}
+	return func() { training.Unlock(); making.Unlock() }, nil
+}
+
+// made returns the summary of the rollout in the folder out, if it was made from
+// these weights and settings, and otherwise why it has to be made.
+func made(fsys atomicfs.FS, out string, w Weights, cfg RolloutConfig) (s RolloutSummary, why string) {
+	for _, name := range []string{trialsFile, statesFile, sessionFile, summaryFile} {
+		if _, err := fsys.Lstat(filepath.Join(out, name)); err != nil {
+			return s, "it has no " + name
+		}
+	}
+	data, err := readBytes(fsys, filepath.Join(out, summaryFile))
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	switch {
+	case err != nil || s.FormatVersion != formatVersion:
+		return s, "what is there cannot be read by this version"
+	case s.WeightsSHA256 != w.SHA256:
+		return s, "what is there is of other weights"
+	case s.Blocks != cfg.Blocks || s.Seed != cfg.Seed:
+		return s, "what is there is of another session"
+	case s.Dtype != cfg.Dtype:
+		return s, "what is there is of dtype " + s.Dtype
+	case !bytes.Equal(canonical(s.Task), canonical(constants(cfg.Task))):
+		return s, "what is there is of other task constants"
+	}
+	s.Out, s.Weights = out, w.Path // the run's folder may have been moved
+	return s, ""
+}
+
+// constants returns the task's constants by their keys.
+func constants(c task.Config) map[string]any {
+	m := map[string]any{}
+	for _, k := range task.Keys() {
+		m[k.Name] = pointee(k.Field(&c))
+	}
+	return m
+}
+
+// canonical returns constants as JSON: the same bytes for the same numbers,
+// whether they were read from JSON or not.
+func canonical(constants map[string]any) []byte {
+	data, err := json.Marshal(constants)
+	if err != nil {
+		panic("train: constants of the task are finite numbers")
+	}
+	return data
+}
+
+// vacant returns an *input.Error unless path is free or an empty folder.
+func vacant(fsys atomicfs.FS, path string) error {
+	entries, err := fsys.ReadDir(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return &input.Error{File: path, Found: "a file", Allowed: "a name that is free, or an empty folder"}
+	case err == nil && len(entries) > 0:
+		return &input.Error{File: path, Found: "a folder that is not empty", Do: "choose another --out"}
+	}
+	return err
+}
+
+// rollout makes the rollout of a resolved configuration in the place of whatever
+// is at out.
+func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	if cfg.Dtype == "f32" {
+		return record[float32](ctx, w, out, cfg, opt, 0)
+	}
+	return record[float64](ctx, w, out, cfg, opt, 0)
+}
+
+// record makes the rollout in stretches of the given number of trials, 0 for
+// one that suits the network.
+func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (RolloutSummary, error) {
+	theta, err := thetaAs[F](w)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	backend, err := OpenBackend[F](cfg.Device, 1, opt.Log)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	defer backend.Close()
+	place, err := filepath.Abs(out)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	if linked, err := filepath.EvalSymlinks(place); err == nil {
+		place = linked // an empty folder elsewhere: its parent is where to stage
+	}
+	if err := opt.FS.MkdirAll(filepath.Dir(place), 0o755); err != nil {
+		return RolloutSummary{}, err
+	}
+	if stretch == 0 {
+		stretch = suitable(w.N, cfg.Task.MaxSteps())
+	}
+	r := newRecording(backend, theta, w.N, cfg, opt, stretch)
+	var s RolloutSummary
+	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
+		if err := r.write(ctx, dir); err != nil {
+			return err
+		}
+		s = r.summary(w, out)
+		text, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			return err
+		}
+		return writeBytes(opt.FS, filepath.Join(dir, summaryFile), append(text, '\n'))
+	})
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	return s, nil
+}
+
+// suitable returns the trials of a stretch: as many as keep its states within a
+// few million numbers, up to a thousand.
+func suitable(n, maxSteps int) int {
+	const numbers = 1 << 22
+	return max(1, min(numbers/(n*maxSteps), 1000))
+}

@@ -1,0 +1,81 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+
+	"radd/internal/input"
+	"radd/kernels"
+)
+
+// Weights are a network as a file holds it.
+type Weights struct {
+	Path   string
+	N      int          // hidden units
+	Theta  []float64    // packed as kernels.Shape says
+	SHA256 string       // of the file, in hexadecimal
+	Meta   kernels.Meta // nil for an .npz archive
+}
+
+// LoadWeights reads a network from a safetensors file or an .npz archive, as
+// kernels.ReadWeights does. The error is an *input.Error.
+func LoadWeights(path string) (Weights, error) {
+	for {
+		before, err := fileSum(path)
+		if err != nil {
+			return Weights{}, err
+		}
+		n, theta, meta, err := kernels.ReadWeights(path)
+		if err != nil {
+			return Weights{}, err
+		}
+		after, err := fileSum(path)
+		if err != nil {
+			return Weights{}, err
+		}
+		if before == after { // else a training run has just replaced the file
+			return Weights{path, n, theta, after, meta}, nil
+		}
+	}
+}
+
+// fileSum returns the SHA-256 of a file, in hexadecimal, or an *input.Error.
+func fileSum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", unreadable(path, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", unreadable(path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// unreadable returns the *input.Error of a file that cannot be read.
+func unreadable(path string, err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err // the message has the path already
+	}
+	return &input.Error{File: path, Cause: err}
+}
+
+// thetaAs returns the parameters in the type to compute in, or an *input.Error
+// where one is too large for it.
+func thetaAs[F kernels.Float](w Weights) ([]F, error) {
+	theta := convert[F](w.Theta)
+	for i, x := range theta {
+		if math.IsInf(float64(x), 0) {
+			return nil, &input.Error{File: w.Path, Found: fmt.Sprintf("the weight %v, too large for %s", w.Theta[i], kernels.Dtype[F]()),
+				Do: "compute with --dtype f64"}
+		}
+	}
+	return theta, nil
+}
