@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -33,15 +34,26 @@ type BaselineSummary struct {
 	Task       map[string]any       `json:"task"` // constants by key
 }
 
+// Of reports whether the summary tells of that actor and session.
+func (s *BaselineSummary) Of(cfg BaselineConfig) bool {
+	resolved, err := cfg.resolve()
+	return err == nil && s.Kind == cfg.Kind.String() && s.Blocks == cfg.Blocks && s.Seed == cfg.Seed &&
+		bytes.Equal(canonical(s.Task), canonical(constants(resolved.Task)))
+}
+
+func (c BaselineConfig) resolve() (RolloutConfig, error) {
+	r := DefaultRolloutConfig()
+	r.Blocks, r.Seed, r.Task = c.Blocks, c.Seed, c.Task
+	return r.resolve()
+}
+
 // Baseline plays the session of a rollout by a Bayesian actor. It returns ctx's
 // error when ctx ends and an *input.Error where the configuration cannot be
 // used.
 //
 // Source: the paper's Bayesian actor, on the session of SI 7.1.
 func Baseline(ctx context.Context, cfg BaselineConfig) (BaselineSummary, error) {
-	r := DefaultRolloutConfig()
-	r.Blocks, r.Seed, r.Task = cfg.Blocks, cfg.Seed, cfg.Task
-	r, err := r.resolve()
+	r, err := cfg.resolve()
 	if err != nil {
 		return BaselineSummary{}, err
 	}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// app is where a command's output goes.
+type app struct {
+	json, quiet bool
+	stdout      io.Writer
+	screen      *screen
+	log         *slog.Logger
+}
+
+func newApp(asJSON, quiet bool) *app {
+	a := &app{json: asJSON, quiet: quiet, stdout: os.Stdout,
+		screen: &screen{out: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}}
+	level := slog.LevelInfo
+	if quiet {
+		level = slog.LevelError + 1 // errors are printed where the command ends
+	}
+	a.log = slog.New(slog.NewTextHandler(a.screen, &slog.HandlerOptions{Level: level, ReplaceAttr: plain(a.screen.terminal)}))
+	return a
+}
+
+// plain leaves the clock and the ordinary level out of lines that a person
+// reads as they appear.
+func plain(terminal bool) func([]string, slog.Attr) slog.Attr {
+	return func(_ []string, attr slog.Attr) slog.Attr {
+		if terminal && attr.Key == slog.TimeKey || attr.Key == slog.LevelKey && attr.Value.Any() == slog.LevelInfo {
+			return slog.Attr{}
+		}
+		return attr
+	}
+}
+
+// finish prints the summary as JSON, where it was asked for. It is the last
+// thing that a command prints.
+func (a *app) finish(summary any) error {
+	if !a.json {
+		return nil
+	}
+	line, err := json.Marshal(summary)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s\n", line)
+	return err
+}
+
+// table prints rows of cells, the first being the header, in aligned columns.
+func (a *app) table(rows [][]string) error {
+	if a.quiet {
+		return nil
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	return w.Flush()
+}
+
+// screen is standard error: messages, and on a terminal a progress bar beneath
+// them. It is safe for concurrent use.
+type screen struct {
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar
+}
+
+// Write prints a message above the bar.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bar != nil {
+		s.bar.Clear()
+	}
+	n, err := s.out.Write(p)
+	if s.bar != nil {
+		s.bar.RenderBlank()
+	}
+	return n, err
+}
+
+// clear takes the bar away.
+func (s *screen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bar != nil {
+		s.bar.Clear()
+		s.bar = nil
+	}
+}
+
+// progressEvery is the time between two lines of progress where there is no
+// terminal.
+const progressEvery = 10 * time.Second
+
+// progress shows how far a long work has come: a bar on a terminal, a line now
+// and then elsewhere, nothing if quiet. It is safe for concurrent use.
+type progress struct {
+	app   *app
+	what  string
+	total int
+
+	mu     sync.Mutex
+	done   int
+	since  int // done when the work was taken up
+	start  time.Time
+	spoken time.Time
+}
+
+// progress begins a work of the given number of parts.
+func (a *app) progress(what string, total int) *progress {
+	p := &progress{app: a, what: what, total: total, start: time.Now(), spoken: time.Now()}
+	if s := a.screen; s.terminal && !a.quiet {
+		s.mu.Lock()
+		s.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(s.out),
+			progressbar.OptionSetDescription(what),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetWidth(24),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetPredictTime(true))
+		s.mu.Unlock()
+	}
+	return p
+}
+
+// resume says that so many parts were done before the work was taken up.
+func (p *progress) resume(done int) { p.done, p.since = done, done }
+
+// add counts further parts as done; text tells of the work's state.
+func (p *progress) add(parts int, text func() string) {
+	if p.app.quiet {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += parts
+	if s := p.app.screen; s.terminal {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.bar != nil {
+			if time.Since(p.spoken) > progressEvery/100 {
+				s.bar.Describe(p.what + "  " + text())
+				p.spoken = time.Now()
+			}
+			s.bar.Set(p.done)
+		}
+		return
+	}
+	if time.Since(p.spoken) < progressEvery || p.done == p.since {
+		return
+	}
+	p.spoken = time.Now()
+	left := time.Duration(float64(time.Since(p.start)) * float64(p.total-p.done) / float64(p.done-p.since))
+	p.app.log.Info(p.what, "done", fmt.Sprintf("%d of %d", p.done, p.total), "left", left.Round(time.Second), "now", text())
+}
+
+// reach says that so many parts of so many are done.
+func (p *progress) reach(done, total int) {
+	p.mu.Lock()
+	if p.total != total {
+		p.total = total
+		if s := p.app.screen; s.bar != nil {
+			s.bar.ChangeMax(total)
+		}
+	}
+	parts := done - p.done
+	p.mu.Unlock()
+	p.add(parts, func() string { return "" })
+}
+
+// end takes the bar away.
+func (p *progress) end() { p.app.screen.clear() }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// small is the main job in a few seconds.
+func small() plan {
+	p := mainJob(false)
+	p.base.Hidden, p.base.CheckpointEvery = 4, 5
+	p.base.Task.Blocks, p.base.Task.BlockMin, p.base.Task.BlockMax = 1, 2, 4
+	p.chains = [][]milestone{{{"cross-entropy", 6}}, {{"probability", 6}, {"probability", 12}}}
+	p.rolloutBlocks, p.baselineBlocks = 20, 20
+	return p
+}
+
+func TestReproduce(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "runs")
+	reproduceAgain := func() string {
+		var stdout bytes.Buffer
+		a := &app{stdout: &stdout, screen: &screen{out: &bytes.Buffer{}}, log: slog.New(slog.DiscardHandler)}
+		if err := reproduce(context.Background(), a, out, 0, small()); err != nil {
+			t.Fatal(err)
+		}
+		return stdout.String()
+	}
+	table := reproduceAgain()
+	for _, want := range []string{"| 4 units ", "| probability ", "| 12 ", "| Bayesian actor published ", "| about 3.5 ", "negative-log-likelihood"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table has no %q:\n%s", want, table)
+		}
+	}
+	times := map[string]os.FileInfo{}
+	visit := func(do func(path string, info os.FileInfo)) {
+		filepath.Walk(out, func(path string, info os.FileInfo, err error) error {
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch filepath.Base(path) {
+			case "weights.safetensors", "metrics.csv", "trials.parquet", "summary.json", "states.npz":
+				do(path, info)
+			}
+			return nil
+		})
+	}
+	visit(func(path string, info os.FileInfo) { times[path] = info })
+	if len(times) < 3*5+4 {
+		t.Errorf("only %d result files: %v", len(times), times)
+	}
+	if again := reproduceAgain(); again != table {
+		t.Errorf("another table the second time:\n%s\n%s", table, again)
+	}
+	visit(func(path string, info os.FileInfo) {
+		if !os.SameFile(info, times[path]) || !info.ModTime().Equal(times[path].ModTime()) {
+			t.Errorf("%s was made again", path)
+		}
+	})
+
+	// The longer run ends as one that nobody forked.
+	p := small()
+	p.chains = [][]milestone{{{"probability", 12}}}
+	a := &app{quiet: true, stdout: &bytes.Buffer{}, screen: &screen{out: &bytes.Buffer{}}, log: slog.New(slog.DiscardHandler)}
+	alone := filepath.Join(t.TempDir(), "runs")
+	if err := reproduce(context.Background(), a, alone, 1, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"weights.safetensors", "metrics.csv"} {
+		x, _ := os.ReadFile(filepath.Join(out, "probability-12", name))
+		y, err := os.ReadFile(filepath.Join(alone, "probability-12", name))
+		if err != nil || !bytes.Equal(x, y) {
+			t.Errorf("%s of the run that went on differs from that of one in one piece (%v)", name, err)
+		}
+	}
+}
+
+func TestMainJobIsThePapers(t *testing.T) {
+	p := mainJob(true)
+	if p.base.Hidden != 50 || p.base.LearningRate != .001 || p.base.Momentum != .1 || p.rolloutBlocks != 1000 || p.baselineBlocks != 5000 {
+		t.Errorf("%+v", p)
+	}
+	if got := p.chains[1][2]; got != (milestone{"probability", 100_000}) {
+		t.Errorf("the last network is %+v", got)
+	}
+}

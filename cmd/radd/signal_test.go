@@ -1,0 +1,91 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// waitFor waits until the path exists.
+func waitFor(t *testing.T, path string) {
+	t.Helper()
+	for range 6000 {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s did not appear", path)
+}
+
+// A signal leaves a checkpoint and exit code 75; the run goes on from there,
+// and ends as one that was never stopped.
+func TestSignals(t *testing.T) {
+	dir := t.TempDir()
+	stopped, whole := filepath.Join(dir, "stopped"), filepath.Join(dir, "whole")
+	const steps = "3000"
+	args := func(out string, more ...string) []string {
+		return append([]string{"train", "--out", out, "--set", "task.blocks=1", "--hidden", "8", "--gradient-steps", steps, "--metrics-every", "1"}, more...)
+	}
+	for i, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		cmd, stderr := program(args(stopped, "--resume")...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, filepath.Join(stopped, "metrics.csv"))
+		time.Sleep(50 * time.Millisecond)
+		cmd.Process.Signal(signal)
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(stderr.String(), "--resume") {
+			t.Fatalf("%d: exit code %d after %v, want %d: %s", i, code, signal, exitStopped, stderr)
+		}
+		if found, _ := filepath.Glob(filepath.Join(stopped, "checkpoints", "step-*")); len(found) == 0 {
+			t.Fatal("no checkpoint")
+		}
+	}
+	for _, out := range []string{stopped, whole} {
+		cmd, stderr := program(args(out, "--resume", "--quiet")...)
+		if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+			t.Fatalf("%s: %v: %s", out, err, stderr)
+		}
+	}
+	for _, name := range []string{"metrics.csv", "weights.safetensors"} {
+		a, _ := os.ReadFile(filepath.Join(stopped, name))
+		b, err := os.ReadFile(filepath.Join(whole, name))
+		if err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s is not that of a run that was never stopped (%v)", name, err)
+		}
+	}
+}
+
+// A second signal ends the process at once, though a gradient step takes long.
+func TestSecondSignal(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	cmd, _ := program("train", "--out", out, "--hidden", "4096", "--set", "task.blocks=100")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, filepath.Join(out, "metrics.csv"))
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	for range 100 {
+		cmd.Process.Signal(syscall.SIGINT)
+		select {
+		case <-ended:
+			if cmd.ProcessState.Exited() {
+				t.Errorf("exit code %d, want an end by the signal", cmd.ProcessState.ExitCode())
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	cmd.Process.Kill()
+	<-ended
+	t.Error("ten seconds of signals did not end it")
+}
