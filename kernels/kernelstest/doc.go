@@ -21,5 +21,5 @@
 // same decisions, must find the same numbers. Only float64 on the oracle, which
 // has a margin around every threshold, is held to the same decisions outright.
 //
-// Agreement figures of the oracle are logged: go test -v -run /Oracle.
+// Agreement figures of the oracle are logged: go test -v -run //Oracle.
 package kernelstest

@@ -147,6 +147,7 @@ func (s suite[F]) specification(t *testing.T) {
 		}
 		check(t, network[F](n, 6), kernels.CrossEntropyMean, tapes)
 	})
+	t.Run("at the threshold", func(t *testing.T) { s.threshold(t, backend) })
 	t.Run("not a number", func(t *testing.T) { s.notANumber(t, backend) })
 }
 
@@ -256,6 +257,40 @@ func (s suite[F]) observed(got F, want float64, session *task.Session) bool {
 		return got == F(want)
 	}
 	return math.Abs(float64(got)-want) <= s.tolerance().state*max(1, math.Abs(want))
+}
+
+// threshold plays networks whose logit difference is a constant at the action
+// threshold, or next to it: the difference acts that lies beyond.
+func (s suite[F]) threshold(t *testing.T, backend kernels.Backend[F]) {
+	const n = 5
+	p := sampler(t, nil)
+	rule := p.Config.Rule()
+	nearest := F(rule.LogitThreshold)
+	for _, d := range []F{after(nearest, 0), nearest, after(nearest, 9)} {
+		for _, sign := range []F{-1, 1} {
+			theta := make([]F, kernels.Shape{N: n}.Size())
+			theta[len(theta)-1] = sign * d
+			tapes := batch[F](n, 1, p, 1)
+			q := tapes[0]
+			backend.Forward(theta, kernels.CrossEntropyMean, tapes)
+			s.followsRule(t, q, kernels.CrossEntropyMean)
+			want := 0
+			if float64(d) > rule.LogitThreshold {
+				want = q.Trials
+			}
+			if q.Difference[0] != sign*d || q.Actions != want {
+				t.Errorf("a difference of %v for %v: %d actions, want %d", q.Difference[0], sign*d, q.Actions, want)
+			}
+		}
+	}
+}
+
+// after returns the number of the type that follows x in the direction of y.
+func after[F kernels.Float](x, y F) F {
+	if kernels.Dtype[F]() == "f32" {
+		return F(math.Nextafter32(float32(x), float32(y)))
+	}
+	return F(math.Nextafter(float64(x), float64(y)))
 }
 
 // notANumber sees a NaN through: no action is taken on it, the session ends all

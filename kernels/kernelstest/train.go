@@ -178,7 +178,7 @@ func (s suite[F]) trainCancelled(t *testing.T) {
 	})
 	t.Run("during", func(t *testing.T) {
 		const (
-			gradientSteps = 1 << 13 // would take many times the time
+			gradientSteps = 1 << 15 // would take many times as long
 			patience      = 10 * time.Millisecond
 		)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -188,6 +188,9 @@ func (s suite[F]) trainCancelled(t *testing.T) {
 			t.Errorf("%v, want %v", err, context.DeadlineExceeded)
 		}
 		for i, net := range nets {
+			if net.Step == gradientSteps {
+				t.Fatalf("network %d went on to its end", i)
+			}
 			kernels.Train(context.Background(), backend, alone[i].Network, net.Step)
 			net.same(t, alone[i])
 		}

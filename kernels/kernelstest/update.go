@@ -2,6 +2,7 @@ package kernelstest
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"radd/kernels"
@@ -55,7 +56,7 @@ func (s suite[F]) update(t *testing.T) {
 
 // random returns n numbers between −1 and 1.
 func random[F kernels.Float](n int, seed uint64) []F {
-	s := kernels.Shape{N: 1 + n} // has more than n parameters within ±1/√N
+	s := kernels.Shape{N: 1 + int(math.Sqrt(float64(n)))} // has more than n parameters
 	theta := make([]F, s.Size())
 	kernels.Init(s, seed, theta)
 	return theta[:n]
