@@ -70,11 +70,12 @@ func backward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F
 }
 
 // update does one step of PyTorch's SGD without weight decay: v ← m·v + g,
-// θ ← θ − lr·v.
+// θ ← θ − lr·v. The conversions round every product, as PyTorch does, where a
+// compiler would fuse it with the sum.
 func update[F kernels.Float](theta, velocity, grad []F, lr, momentum F) {
 	velocity, grad = velocity[:len(theta)], grad[:len(theta)]
 	for i := range theta {
-		velocity[i] = momentum*velocity[i] + grad[i]
-		theta[i] -= lr * velocity[i]
+		velocity[i] = F(momentum*velocity[i]) + grad[i]
+		theta[i] -= F(lr * velocity[i])
 	}
 }
