@@ -80,7 +80,7 @@ func unroll[F kernels.Float](s kernels.Shape, o kernels.Objective, tape *kernels
 		return nil, err
 	}
 	var err error
-	if u.gradient, err = gorgonia.Grad(u.loss, u.parameters...); err != nil {
+	if u.gradient, err = differentiate(u.loss, u.parameters...); err != nil {
 		return nil, fmt.Errorf("differentiating the unrolled graph: %w", err)
 	}
 	if err := checkNodes(u.graph, after); err != nil {

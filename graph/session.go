@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/chewxy/hm"
@@ -153,6 +154,16 @@ func (r reverse[F]) OverwritesInput() int  { return -1 }
 func (r reverse[F]) WriteHash(h hash.Hash) { fmt.Fprint(h, r.String()) }
 func (r reverse[F]) Hashcode() uint32      { return hashcode(r) }
 func (r reverse[F]) String() string        { return "reverse " + r.of.String() }
+
+var differentiating sync.Mutex
+
+// differentiate is gorgonia.Grad, one call at a time: Grad notes hashes in
+// constants that all graphs of a process share.
+func differentiate(loss *gorgonia.Node, by ...*gorgonia.Node) (gorgonia.Nodes, error) {
+	differentiating.Lock()
+	defer differentiating.Unlock()
+	return gorgonia.Grad(loss, by...)
+}
 
 func hashcode(op gorgonia.Op) uint32 {
 	h := fnv.New32a()

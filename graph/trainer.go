@@ -41,7 +41,7 @@ func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) 
 	if err != nil {
 		return nil, err
 	}
-	grads, err := gorgonia.Grad(loss, t.theta)
+	grads, err := differentiate(loss, t.theta)
 	if err != nil {
 		return nil, fmt.Errorf("differentiating the session: %w", err)
 	}

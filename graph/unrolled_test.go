@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"hash/fnv"
 	"runtime"
 	"slices"
 	"strings"
@@ -290,9 +289,9 @@ func TestUnrolledNodesOverLengthsAndNames(t *testing.T) {
 	theta := make([]float64, s.Size())
 	kernels.Init(s, 2, theta)
 	type span struct{ from, to, names int }
-	lengths := []span{{1, 24, 4}, {99, 100, 4}}
+	lengths := []span{{1, 20, 3}, {100, 100, 3}}
 	if !testing.Short() {
-		lengths = append(lengths, span{25, 60, 2}, span{657, 657, 10}, span{MaxUnrolledSteps, MaxUnrolledSteps, 12})
+		lengths = append(lengths, span{21, 60, 2}, span{657, 657, 10}, span{MaxUnrolledSteps, MaxUnrolledSteps, 12})
 	}
 	built, refused := 0, 0
 	for _, l := range lengths {
@@ -328,23 +327,6 @@ func TestUnrolledNodesOverLengthsAndNames(t *testing.T) {
 	}
 }
 
-// colliding returns two names under which leaves like n have the same hash.
-func colliding(t *testing.T, n *gorgonia.Node) (string, string) {
-	t.Helper()
-	seen := make(map[uint32]string)
-	for i := range 1 << 20 {
-		h := fnv.New32a()
-		name := fmt.Sprintf("x %d", i)
-		fmt.Fprintf(h, "%v%v%s\x00", n.Type(), n.Shape(), name)
-		if other, ok := seen[h.Sum32()]; ok {
-			return other, name
-		}
-		seen[h.Sum32()] = name
-	}
-	t.Fatal("no two names of the same hash")
-	return "", ""
-}
-
 // collision makes two leaves of unequal names and equal hashes.
 func collision(t *testing.T) (a, b *gorgonia.Node) {
 	t.Helper()
@@ -352,9 +334,11 @@ func collision(t *testing.T) (a, b *gorgonia.Node) {
 	x := func(name string) *gorgonia.Node {
 		return gorgonia.NewVector(g, tensor.Float64, gorgonia.WithName(name), gorgonia.WithShape(kernels.Inputs))
 	}
-	first, second := colliding(t, x("any"))
-	g = gorgonia.NewGraph()
-	return x(first), x(second)
+	a, b = x("x 139599"), x("x 322382")
+	if a == b || a.Hashcode() != b.Hashcode() {
+		t.Fatal("the names' hashes no longer meet: search for others")
+	}
+	return a, b
 }
 
 // This is why the graph is checked: two products of unequal vectors become one.
@@ -363,7 +347,7 @@ func TestGorgoniaMergesByHash(t *testing.T) {
 	g := a.Graph()
 	w := gorgonia.NewMatrix(g, tensor.Float64, gorgonia.WithName("w"), gorgonia.WithShape(2, kernels.Inputs))
 	n := must(t)
-	if a == b || n(gorgonia.Mul(w, a)) != n(gorgonia.Mul(w, b)) {
+	if n(gorgonia.Mul(w, a)) != n(gorgonia.Mul(w, b)) {
 		t.Error("gorgonia keeps the two products apart: the checks of the graph can go")
 	}
 }
