@@ -9,6 +9,7 @@
 //     loss in float64, of the specification's for a gradient in float32;
 //   - the specification, kernels/cpu, over hidden sizes that straddle vector
 //     widths and over variants of the task;
+//   - the specification again for students along a teacher's tape;
 //   - itself: stretches, batches, networks trained together, two callers at once
 //     and any GOMAXPROCS give the same bytes as one plain call;
 //   - its contract: what it may write (everything lies between guard cells, at

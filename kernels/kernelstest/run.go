@@ -26,6 +26,7 @@ func Run[F kernels.Float](t *testing.T, newBackend func(testing.TB) kernels.Back
 		{"FiniteDifferences", s.finiteDifferences},
 		{"Specification", s.specification},
 		{"Forced", s.forced},
+		{"Teacher", s.teacher},
 		{"Stretches", s.stretches},
 		{"Batch", s.batch},
 		{"Train", s.train},

@@ -27,6 +27,10 @@ func networks[F kernels.Float](t testing.TB) []*trainee[F] {
 		if i%2 == 1 {
 			net.Sampler = variant
 		}
+		if i%4 == 3 {
+			net.Objective = kernels.SoftCrossEntropyMean
+			net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: 7}, Theta: network[F](7, 70)}
+		}
 		list = append(list, guardNetwork(net, network[F](n, uint64(i)), i%(maxOffset+1)))
 	}
 	return list
