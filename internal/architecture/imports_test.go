@@ -49,7 +49,7 @@ var rules = []rule{
 	{"bench", []string{"report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		nil},
 	{"cmd/radd", []string{"bench", "report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
-		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/sys"}},
+		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/sync"}},
 	{"internal", nil,
 		[]string{"github.com/parquet-go/parquet-go", "golang.org/x/sys", "github.com/goccy/go-yaml", "github.com/gofrs/flock"}},
 }
