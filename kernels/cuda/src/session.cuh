@@ -1,0 +1,253 @@
+// One session as the network meets it: task.Session and task.Rule on the
+// device. Every warp of a block plays the whole session, in registers and with
+// the same bits, so that no warp waits for another's decisions.
+#pragma once
+#include "layout.cuh"
+#include "philox.cuh"
+
+// pick returns the number of cumulative thresholds at or below the word. The
+// last of them is 2³², which no word reaches.
+DEVICE int pick(const u64 *threshold, i64 count, u32 word) {
+  int low = 0, high = int(count) - 1;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (word >= threshold[middle])
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+template <typename F> struct Session {
+  const Task *task;
+  u64 seed;
+  u32 stream, step, session; // counters of the generator
+  const i8 *given_side;
+  const F *given_strength, *observation;
+
+  u32 trial;
+  int side; // stimulus side of the trial, −1 or +1
+  F strength;
+  int block, block_side, left; // trials left in the block
+  int window;                  // of 64 observations, whose noise the warp's lanes hold
+  F noise[4];                  // of observations 2·lane and 2·lane + 1 in the window
+
+  DEVICE Words draw(u32 offset, u32 index, u32 trial) const {
+    return philox(seed, index, trial, step, (stream + offset) << 24 | session);
+  }
+
+  // begin goes to the given trial; without given sides, to trial 0.
+  DEVICE void begin(u32 first) {
+    block = -1;
+    left = 0;
+    block_side = draw(0, 0, 0).v[0] < 0x80000000u ? -1 : +1; // before block 0: the other side
+    enter(first);
+  }
+
+  DEVICE void enter(u32 n) {
+    trial = n;
+    window = -1;
+    if (given_side) {
+      side = given_side[n];
+      strength = given_strength[n];
+      return;
+    }
+    if (left == 0) {
+      block++;
+      block_side = -block_side;
+      const Words w = draw(0, 1 + u32(block) / 4, 0);
+      u32 word = w.v[0];
+      if (block % 4 == 1) word = w.v[1];
+      if (block % 4 == 2) word = w.v[2];
+      if (block % 4 == 3) word = w.v[3];
+      left = int(task->block_min) + pick(task->block_threshold, task->lengths, word);
+    }
+    left--;
+    const Words w = draw(1, 0, n);
+    side = w.v[0] < task->bias ? block_side : -block_side;
+    strength = F(task->strength[pick(task->strength_threshold, task->strengths, w.v[1])]);
+  }
+
+  // more reports whether the drawn session goes on after this trial.
+  DEVICE bool more() const { return left > 0 || block + 1 < task->blocks; }
+
+  DEVICE void observe(int at, F *x) {
+    if (observation) {
+      const F *o = observation + (i64(trial) * task->max_steps + at) * 2;
+      x[0] = o[0];
+      x[1] = o[1];
+      return;
+    }
+    x[0] = x[1] = 0;
+    if (at < task->blank_steps) return;
+    const int k = at - int(task->blank_steps), lane = lane_of_warp();
+    if (k / 64 != window) {
+      window = k / 64;
+      const Words w = draw(2, u32(window * 32 + lane), trial);
+      normal2(w.v[0], w.v[1], &noise[0], &noise[1]);
+      normal2(w.v[2], w.v[3], &noise[2], &noise[3]);
+    }
+    const int from = (k / 2) % 32;
+    const bool odd = k % 2;
+    x[0] = product(__shfl_sync(EVERY_LANE, odd ? noise[2] : noise[0], from), F(task->noise_sd));
+    x[1] = product(__shfl_sync(EVERY_LANE, odd ? noise[3] : noise[1], from), F(task->noise_sd));
+    x[side > 0] = sum(x[side > 0], strength);
+  }
+
+  // rule is task.Rule.Step: it assigns the feedback and the action (−1 left, +1
+  // right, 0 none) and reports whether the trial is over.
+  DEVICE bool rule(int at, F difference, F *feedback, int *action) const {
+    *action = 0;
+    *feedback = 0;
+    if (at < task->blank_steps) return false;
+    if (difference > F(task->threshold)) *action = +1;
+    if (difference < -F(task->threshold)) *action = -1;
+    if (*action != 0) {
+      *feedback = F(*action == side ? 1 : -1);
+      return true;
+    }
+    const bool last = at == task->max_steps - 1;
+    *feedback = last ? F(-1) : F(task->waiting);
+    return last;
+  }
+};
+
+// Counts is kernels.Behaviour and T.
+struct Counts {
+  i64 T, trials, actions, correct;
+  DEVICE void end(int side, int action) {
+    trials++;
+    actions += action != 0;
+    correct += action == side;
+  }
+};
+
+// play takes the network of the mapping through the trials [from, to) of a given
+// session, or through all of a drawn one, in closed loop or as the forced
+// decisions say. A step is
+//
+//	z = W_hh h + b,  d = (W_out[right] − W_out[left])·h + b_out   one product
+//	decide by d, observe
+//	h = tanh(z + W_ih x)                                         one barrier
+//
+// so the difference of a state comes with the product of the next step. The
+// network's weights are loaded; h has two buffers of the mapping's width.
+template <class M, typename F>
+DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const Job<F> *forced, i64 from, i64 to, F &feedback, F *h) {
+  const i64 n = map.n();
+  Counts c = {0, 0, 0, 0};
+  map.fill(h, p.hidden);
+  map.sync();
+  s.begin(u32(from));
+  int at = 0, buffer = 0;
+  map.multiply(h);
+  for (bool going = true; going; c.T++) {
+    const i64 t = c.T;
+    F x[3];
+    s.observe(at, x);
+    x[2] = feedback;
+    if (threadIdx.x == 0) {
+      UNROLL
+      for (int k = 0; k < 3; k++) p.input[t * 3 + k] = x[k];
+      p.code[t] = 2 * at + (s.side > 0);
+    }
+    buffer ^= 1;
+    F *next = h + buffer * map.width(), *row = p.hidden + (t + 1) * n;
+    map.rows(x, [&](i64 i, F z) { row[i] = next[i] = tanh_of(z); });
+    map.sync();
+    map.multiply(next);
+    const F d = map.difference();
+    if (threadIdx.x == 0) p.difference[t] = d;
+    int action;
+    bool ended = s.rule(at, d, &feedback, &action);
+    if (forced && forced->forced_feedback) {
+      feedback = forced->forced_feedback[t];
+      ended = forced->forced_end[t] != 0;
+    }
+    at++;
+    if (ended) {
+      c.end(s.side, action);
+      at = 0;
+      going = s.given_side ? i64(s.trial) + 1 < to : s.more();
+      if (going) s.enter(s.trial + 1);
+    }
+  }
+  return c;
+}
+
+// follow takes the network along T recorded steps: their inputs and codes. Its
+// own output is counted where a trial ends.
+template <class M, typename F>
+DEVICE Counts follow(M &map, Session<F> &s, const Tape<F> &p, const F *input, const i64 *code, i64 T, F *h) {
+  const i64 n = map.n();
+  Counts c = {T, 0, 0, 0};
+  map.fill(h, p.hidden);
+  map.sync();
+  int buffer = 0;
+  map.multiply(h);
+  for (i64 t = 0; t < T; t++) {
+    F x[3];
+    UNROLL
+    for (int k = 0; k < 3; k++) x[k] = input[t * 3 + k];
+    const i64 at = code[t];
+    buffer ^= 1;
+    F *next = h + buffer * map.width(), *row = p.hidden + (t + 1) * n;
+    map.rows(x, [&](i64 i, F z) { row[i] = next[i] = tanh_of(z); });
+    map.sync();
+    map.multiply(next);
+    const F d = map.difference();
+    if (threadIdx.x == 0) p.difference[t] = d;
+    if (t + 1 == T || code[t + 1] < 2) {
+      F feedback;
+      int action;
+      s.side = at % 2 ? +1 : -1;
+      s.rule(int(at / 2), d, &feedback, &action);
+      c.end(s.side, action);
+    }
+  }
+  return c;
+}
+
+template <typename F> DEVICE F sigmoid(F d) { return F(1) / (F(1) + exp_of(-d)); }
+
+template <typename F> DEVICE F log_sigmoid(F d) {
+  return (d < 0 ? d : d > 0 ? F(0) : d) - log1p_of(exp_of(-abs_of(d)));
+}
+
+// scale_of is the factor of a sum over T steps.
+DEVICE double scale_of(i64 objective, i64 T) { return objective == CROSS_ENTROPY_SUM ? 1.0 : 1.0 / double(T); }
+
+// loss returns the sum over the passage of what its steps add to the loss, in
+// every lane of every warp. teacher (T) are the teacher's differences.
+template <typename F>
+DEVICE double loss(const Task *task, i64 objective, const Tape<F> &p, const i64 *code, const F *teacher, i64 T) {
+  double total = 0;
+  for (i64 t = lane_of_warp(); t < T; t += 32) {
+    const F d = p.difference[t];
+    if (objective == SOFT_CROSS_ENTROPY_MEAN) {
+      total = sum(total, double(-sigmoid(teacher[t]) * log_sigmoid(d) - sigmoid(-teacher[t]) * log_sigmoid(-d)));
+    } else if (code[t] / 2 >= task->blank_steps) {
+      const F right = code[t] % 2 ? d : -d;
+      total = sum(total, double(objective == PROBABILITY_MEAN ? -sigmoid(right) : -log_sigmoid(right)));
+    }
+  }
+  return warp_sum(total);
+}
+
+// slopes assigns the loss's derivatives by the logit differences, times scale.
+// Lanes go over steps, so that the backward pass needs no exponential.
+template <typename F>
+DEVICE void slopes(const Task *task, i64 objective, const Tape<F> &p, const i64 *code, const F *teacher, i64 T, double scale) {
+  for (i64 t = threadIdx.x; t < T; t += blockDim.x) {
+    const F d = p.difference[t];
+    F slope = 0;
+    if (objective == SOFT_CROSS_ENTROPY_MEAN) {
+      slope = sigmoid(d) - sigmoid(teacher[t]);
+    } else if (code[t] / 2 >= task->blank_steps) {
+      const F side = code[t] % 2 ? F(1) : F(-1);
+      slope = objective == PROBABILITY_MEAN ? -side * sigmoid(d) * sigmoid(-d) : -side * sigmoid(-side * d);
+    }
+    p.slope[t] = F(scale) * slope;
+  }
+}
