@@ -65,6 +65,11 @@ func (b *Backend[F]) Update(theta, velocity, grad []F, lr, momentum F) {
 	}
 }
 
+// kernelFor returns the kernel of networks with n hidden units.
+func (b *Backend[F]) kernelFor(n int) *kernel {
+	return kernelFor[F](n, b.driver.Properties().SharedMemory, b.limits.generic)
+}
+
 // fail returns an error that names the device, or nil.
 func (b *Backend[F]) fail(doing string, err error) error {
 	if err == nil {

@@ -1,10 +1,6 @@
 package cuda
 
-import (
-	"time"
-
-	"radd/kernels"
-)
+import "time"
 
 // Limit bounds what a backend does at once, as tests want it: 0 leaves a bound
 // as it is.
@@ -38,5 +34,16 @@ func (b *Backend[F]) Limit(l Limit) *Backend[F] {
 	return b
 }
 
-// KernelName returns the name of the kernel of n hidden units.
-func KernelName[F kernels.Float](n int) string { return kernelFor[F](n, false).name }
+// Kernels lists all kernels: names, hidden units (0: any) and types.
+func Kernels() (all []struct {
+	Name, Dtype string
+	N           int
+}) {
+	for _, k := range list {
+		all = append(all, struct {
+			Name, Dtype string
+			N           int
+		}{k.name, k.dtype, k.n})
+	}
+	return all
+}

@@ -30,15 +30,27 @@ const (
 // list holds every kernel, as the sources in src/ define them. A generic one
 // comes last of its type.
 var list = []kernel{
+	{name: "n2_f32", dtype: "f32", n: 2, threads: 32, shared: 4 * 4 * 4},
+	{name: "n25_f32", dtype: "f32", n: 25, threads: 32, shared: 4 * 28 * 4},
+	{name: "n50_f32", dtype: "f32", n: 50, threads: 32, shared: 4 * 52 * 4},
+	{name: "n100_f32", dtype: "f32", n: 100, threads: 128, shared: 4096},
+	{name: "n150_f32", dtype: "f32", n: 150, threads: 160, shared: 5120},
+	{name: "n250_f32", dtype: "f32", n: 250, threads: 256, shared: 68608},
+	{name: "n2_f64", dtype: "f64", n: 2, threads: 32, shared: 4 * 2 * 8},
+	{name: "n25_f64", dtype: "f64", n: 25, threads: 32, shared: 4 * 26 * 8},
+	{name: "n50_f64", dtype: "f64", n: 50, threads: 64, shared: 4 * 50 * 8},
+	{name: "n100_f64", dtype: "f64", n: 100, threads: 256, shared: 8192},
+	{name: "n150_f64", dtype: "f64", n: 150, threads: 320, shared: 85760},
 	{name: "generic_f32", dtype: "f32"},
 	{name: "generic_f64", dtype: "f64"},
 }
 
-// kernelFor returns the kernel of networks with n hidden units.
-func kernelFor[F kernels.Float](n int, generic bool) *kernel {
+// kernelFor returns the kernel of networks with n hidden units, for a device with
+// the given shared memory of a block.
+func kernelFor[F kernels.Float](n, memory int, generic bool) *kernel {
 	dtype := kernels.Dtype[F]()
 	for i := range list {
-		if k := &list[i]; k.dtype == dtype && (k.n == 0 || k.n == n && !generic) {
+		if k := &list[i]; k.dtype == dtype && (k.n == 0 || k.n == n && k.shared <= memory && !generic) {
 			return k
 		}
 	}

@@ -61,13 +61,13 @@ type job struct {
 	Current   int64
 	Scale     float64
 
-	Sessions, Steps            int64
-	LearningRate, Momentum     float64
-	TeacherN                   int64
-	Teacher, TeacherTransposed Pointer
-	Records                    Pointer
-	Done                       int64
-	Status                     int64
+	Sessions, Steps        int64
+	LearningRate, Momentum float64
+	TeacherN               int64
+	Teacher                Pointer
+	Records                Pointer
+	Done                   int64
+	Status                 int64
 
 	Side, Strength, Observation Pointer
 	ForcedFeedback, ForcedEnd   Pointer

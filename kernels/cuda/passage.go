@@ -237,7 +237,7 @@ func (b *Backend[F]) start() error {
 // run launches the kernel and reads the jobs back.
 func (b *Backend[F]) run() error {
 	p := &b.pass
-	k := kernelFor[F](p.n, b.limits.generic)
+	k := b.kernelFor(p.n)
 	if err := b.launch(k, len(p.tapes), p.n, 0, p.args); err != nil {
 		return err
 	}

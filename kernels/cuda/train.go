@@ -41,7 +41,7 @@ func (b *Backend[F]) Train(ctx context.Context, networks []*kernels.Network[F], 
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			g := &group[F]{Backend: b, key: k, kernel: kernelFor[F](k.hidden, b.limits.generic), steps: gradientSteps}
+			g := &group[F]{Backend: b, key: k, kernel: b.kernelFor(k.hidden), steps: gradientSteps}
 			most, err := g.fit(rest)
 			if err != nil {
 				return err
@@ -139,7 +139,7 @@ func (g *group[F]) lay(a *arena) {
 	g.jobPointer, g.jobsAt = a.take(sizeOf[job](len(g.networks)))
 	slotPointer, slotsAt = a.take(sizeOf[slot](g.grid))
 	samplers := map[*task.Sampler]Pointer{}
-	teachers := map[*kernels.Teacher[F]][2]Pointer{}
+	teachers := map[*kernels.Teacher[F]]Pointer{}
 	for i, net := range g.networks {
 		c := &net.Sampler.Config
 		if _, ok := samplers[net.Sampler]; !ok {
@@ -153,9 +153,9 @@ func (g *group[F]) lay(a *arena) {
 		}
 		if t := net.Teacher; t != nil {
 			if _, ok := teachers[t]; !ok {
-				teachers[t] = [2]Pointer{put(a, t.Theta), putTransposed(a, t)}
+				teachers[t] = put(a, t.Theta)
 			}
-			j.TeacherN, j.Teacher, j.TeacherTransposed = int64(g.teacher), teachers[t][0], teachers[t][1]
+			j.TeacherN, j.Teacher = int64(g.teacher), teachers[t]
 		}
 		g.statesAt[i] = g.putState(a, net)
 		g.jobs[i] = j
@@ -189,19 +189,6 @@ func (g *group[F]) putState(a *arena, net *kernels.Network[F]) Pointer {
 	return p
 }
 
-func putTransposed[F kernels.Float](a *arena, t *kernels.Teacher[F]) Pointer {
-	n := t.Shape.N
-	p, at := a.take(sizeOf[F](n * n))
-	if !a.measures {
-		w := kernels.Views(t.Shape, t.Theta).HiddenHidden
-		for i, v := range view[F](a, at, n*n) {
-			v = w[i%n*n+i/n]
-			view[F](a, at, n*n)[i] = v
-		}
-	}
-	return p
-}
-
 // slot takes the scratch of one block.
 func (g *group[F]) slot(a *arena) slot {
 	n, T := g.hidden, g.room
@@ -215,7 +202,7 @@ func (g *group[F]) slot(a *arena) slot {
 	if g.teacher > 0 {
 		s.Lead = tapePointers{
 			Hidden: space[F](a, (T+1)*g.teacher), Input: space[F](a, T*kernels.Inputs), Difference: space[F](a, T),
-			Code: space[int64](a, T),
+			Code: space[int64](a, T), Dz: space[F](a, g.teacher*g.teacher),
 		}
 	}
 	return s

@@ -21,6 +21,15 @@ typedef unsigned long long u64;
 
 #define DEVICE __device__ __forceinline__
 
+// in_global tells the compiler that a pointer that came out of memory is to
+// global memory, so that it need not ask at every access.
+template <typename T> DEVICE T *in_global(T *p) {
+#ifndef EMULATION
+  __builtin_assume(__isGlobal(p));
+#endif
+  return p;
+}
+
 // Pack is what one load from shared memory returns.
 template <typename F, int WIDTH> struct alignas(sizeof(F) * WIDTH) Pack {
   F v[WIDTH];

@@ -33,6 +33,10 @@ template <typename F> struct Tape {
   F *slope;      // (T) scale·dL/dd_t
   F *dz;         // (T, N) scratch; mappings that keep the gradient in registers do without
   i64 *code;     // (T) 2·step within the trial + target
+
+  DEVICE Tape global() const {
+    return Tape{in_global(hidden), in_global(input), in_global(difference), in_global(slope), in_global(dz), in_global(code)};
+  }
 };
 
 // Slot is the scratch of one resident block. In passages it belongs to one tape.
@@ -40,7 +44,7 @@ template <typename F> struct Slot {
   Tape<F> tape;
   Tape<F> lead;  // the teacher's
   F *grad;       // (size)
-  F *transposed; // (N, N) scratch of the generic mapping
+  F *transposed; // (N, N) scratch of the generic mapping; the teacher's is at lead.dz
 };
 
 enum Objective { CROSS_ENTROPY_MEAN, CROSS_ENTROPY_SUM, PROBABILITY_MEAN, SOFT_CROSS_ENTROPY_MEAN };
@@ -64,7 +68,7 @@ template <typename F> struct Job {
   i64 sessions, steps; // of a gradient step; gradient steps to do
   double lr, momentum; // in the kernel's type
   i64 teacher_n;       // 0: none
-  const F *teacher, *teacher_transposed;
+  const F *teacher;
   Record *records; // (steps), assigned
   i64 done;        // gradient steps done in this launch, assigned
   i64 status;      // assigned

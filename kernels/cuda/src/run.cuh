@@ -57,18 +57,38 @@ template <typename F> DEVICE Session<F> session_of(const Job<F> &job, i64 step, 
   return s;
 }
 
-// lead has the teacher play a session.
-template <typename F>
-__device__ __noinline__ Counts lead(const Job<F> &job, const Slot<F> &slot, i64 step, i64 session, unsigned char *shared) {
-  Generic<F> teacher;
-  teacher.set(job.teacher, job.teacher_transposed, job.teacher_n);
-  Session<F> s = session_of(job, step, session);
-  for (i64 i = threadIdx.x; i < job.teacher_n; i += blockDim.x) slot.lead.hidden[i] = 0;
+// forward plays a session from the tape's row 0, or follows T recorded steps
+// where T is not 0. A call of its own gives its registers to its loop alone;
+// backward likewise.
+template <class M, typename F>
+__device__ __noinline__ Counts forward(const Job<F> *job, const Tape<F> *tape, const F *theta, i64 n,
+                                       F *transposed, i64 step, i64 session, const Tape<F> *along, i64 T,
+                                       unsigned char *shared) {
+  M map;
+  map.load(in_global(theta), n, in_global(transposed), shared);
   __syncthreads();
-  F feedback = 0;
-  const Counts c = play(teacher, s, slot.lead, (const Job<F> *)0, 0, 0, feedback, (F *)shared);
+  Session<F> s = session_of(*job, step, session);
+  Counts c;
+  if (T)
+    c = follow(map, s, tape->global(), in_global(along->input), in_global(along->code), T, map.buffers(shared));
+  else
+    c = play(map, s, tape->global(), job->forced_feedback, job->forced_end, job->from, job->to, F(job->first),
+             map.buffers(shared));
   __syncthreads();
   return c;
+}
+
+template <class M, typename F>
+__device__ __noinline__ void backward(const F *theta, const Tape<F> *tape, const F *input, i64 T, F *grad, i64 n, bool first,
+                                      unsigned char *shared) {
+  M map;
+  map.backward(in_global(theta), tape->global(), in_global(input), T, Gradient<F>{in_global(grad), {n}, first}, shared);
+  __syncthreads();
+}
+
+template <typename F> DEVICE void rest(F *state, i64 n) {
+  for (i64 i = threadIdx.x; i < n; i += blockDim.x) state[i] = 0;
+  __syncthreads();
 }
 
 // train advances one network until its gradient steps are done, it fails, or
@@ -82,32 +102,20 @@ template <class M, typename F> DEVICE void train(Job<F> &job, const Slot<F> &slo
     const i64 step = job.step + done;
     Record r = {0, 0, 0, 0, 0, 0};
     for (i64 b = 0; b < job.sessions; b++) {
-      M map;
-      Session<F> s = session_of(job, step, b);
-      const Tape<F> &p = slot.tape;
-      const i64 *code = p.code;
-      const F *input = p.input;
-      for (i64 i = threadIdx.x; i < job.n; i += blockDim.x) p.hidden[i] = 0;
-      Counts c = {0, 0, 0, 0};
-      F feedback = 0;
+      const Tape<F> *along = &slot.tape;
+      i64 T = 0;
       if (job.teacher_n) {
-        c = lead(job, slot, step, b, shared);
-        code = slot.lead.code;
-        input = slot.lead.input;
+        rest(slot.lead.hidden, job.teacher_n);
+        along = &slot.lead;
+        T = forward<Generic<F>, F>(&job, along, job.teacher, job.teacher_n, slot.lead.dz, step, b, along, 0, shared).T;
       }
-      map.load(theta, job.n, slot.transposed, shared);
-      __syncthreads();
-      if (job.teacher_n)
-        c = follow(map, s, p, input, code, c.T, map.buffers(shared));
-      else
-        c = play(map, s, p, (const Job<F> *)0, 0, 0, feedback, map.buffers(shared));
-      __syncthreads();
+      rest(slot.tape.hidden, job.n);
+      const Counts c = forward<M, F>(&job, &slot.tape, theta, job.n, slot.transposed, step, b, along, T, shared);
       const double scale = scale_of(job.objective, c.T);
-      r.loss = sum(r.loss, product(loss(job.task, job.objective, p, code, slot.lead.difference, c.T), scale));
-      slopes(job.task, job.objective, p, code, slot.lead.difference, c.T, product(job.scale, scale));
+      r.loss = sum(r.loss, product(loss(job.task, job.objective, slot.tape, along->code, slot.lead.difference, c.T), scale));
+      slopes(job.task, job.objective, slot.tape, along->code, slot.lead.difference, c.T, product(job.scale, scale));
       __syncthreads();
-      map.backward(theta, p, input, c.T, Gradient<F>{slot.grad, {job.n}, b == 0}, shared);
-      __syncthreads();
+      backward<M, F>(theta, &slot.tape, along->input, c.T, slot.grad, job.n, b == 0, shared);
       r.rnn_steps += c.T;
       r.trials += c.trials;
       r.actions += c.actions;
@@ -136,30 +144,20 @@ template <class M, typename F> DEVICE void train(Job<F> &job, const Slot<F> &slo
 
 // passage plays (or follows, where its steps are given) or differentiates one tape.
 template <class M, typename F> DEVICE void passage(i64 mode, Job<F> &job, const Slot<F> &slot, unsigned char *shared) {
-  M map;
   const Tape<F> &p = slot.tape;
-  const F *theta = job.state[0];
   if (mode == DIFFERENTIATE) {
     slopes(job.task, job.objective, p, p.code, slot.lead.difference, job.T, product(job.scale, scale_of(job.objective, job.T)));
     __syncthreads();
-    map.backward(theta, p, p.input, job.T, Gradient<F>{slot.grad, {job.n}, true}, shared);
+    backward<M, F>(job.state[0], &p, p.input, job.T, slot.grad, job.n, true, shared);
     return;
   }
   if (!job.T && job.from >= job.to) return; // over already
-  Session<F> s = session_of(job, job.step, job.session);
-  map.load(theta, job.n, slot.transposed, shared);
-  __syncthreads();
-  Counts c;
-  F feedback = F(job.first);
-  if (job.T)
-    c = follow(map, s, p, p.input, p.code, job.T, map.buffers(shared));
-  else
-    c = play(map, s, p, &job, job.from, job.to, feedback, map.buffers(shared));
-  __syncthreads();
+  const Counts c =
+      forward<M, F>(&job, &p, job.state[0], job.n, slot.transposed, job.step, job.session, &p, job.T, shared);
   const double total = loss(job.task, job.objective, p, p.code, slot.lead.difference, c.T);
   if (threadIdx.x == 0) {
     job.T = c.T;
-    job.last = double(feedback);
+    job.last = c.last;
     job.record = Record{total, 0, c.T, c.trials, c.actions, c.correct};
   }
 }
@@ -182,11 +180,15 @@ template <class M, typename F> DEVICE void run(Arguments<F> *a) {
   }
 }
 
+// KERNEL defines the kernel of a mapping (the last arguments): name, threads of
+// a block, and the blocks that a multiprocessor shall hold at least.
 #ifdef EMULATION
-#define KERNEL(name, threads, F, ...)                                 \
+#define KERNEL(name, threads, blocks, F, ...)                           \
   static void name(void *a) { run<__VA_ARGS__, F>((Arguments<F> *)a); } \
   static emulation::Kernel register_##name(#name, name);
 #else
-#define KERNEL(name, threads, F, ...) \
-  extern "C" __global__ void __launch_bounds__(threads, 1) name(Arguments<F> *a) { run<__VA_ARGS__, F>(a); }
+#define KERNEL(name, threads, blocks, F, ...)                                                  \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(Arguments<F> *a) { \
+    run<__VA_ARGS__, F>(a);                                                                    \
+  }
 #endif

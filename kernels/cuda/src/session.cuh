@@ -113,9 +113,11 @@ template <typename F> struct Session {
   }
 };
 
-// Counts is kernels.Behaviour and T.
+// Counts is kernels.Behaviour and T, and the feedback after the last step.
 struct Counts {
-  i64 T, trials, actions, correct;
+  i64 T;
+  int trials, actions, correct;
+  double last;
   DEVICE void end(int side, int action) {
     trials++;
     actions += action != 0;
@@ -134,36 +136,42 @@ struct Counts {
 // so the difference of a state comes with the product of the next step. The
 // network's weights are loaded; h has two buffers of the mapping's width.
 template <class M, typename F>
-DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const Job<F> *forced, i64 from, i64 to, F &feedback, F *h) {
-  const i64 n = map.n();
-  Counts c = {0, 0, 0, 0};
+DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const F *forced_feedback, const i64 *forced_end, i64 from,
+                   i64 to, F feedback, F *h) {
+  Counts c = {0, 0, 0, 0, 0};
   map.fill(h, p.hidden);
   map.sync();
   s.begin(u32(from));
   int at = 0, buffer = 0;
+  const int n = int(map.n());
+  F *row = p.hidden, *input = p.input, *difference = p.difference;
+  i64 *code = p.code;
   map.multiply(h);
   for (bool going = true; going; c.T++) {
-    const i64 t = c.T;
     F x[3];
     s.observe(at, x);
     x[2] = feedback;
     if (threadIdx.x == 0) {
       UNROLL
-      for (int k = 0; k < 3; k++) p.input[t * 3 + k] = x[k];
-      p.code[t] = 2 * at + (s.side > 0);
+      for (int k = 0; k < 3; k++) input[k] = x[k];
+      *code = 2 * at + (s.side > 0);
     }
+    input += 3;
+    code++;
+    row += n;
     buffer ^= 1;
-    F *next = h + buffer * map.width(), *row = p.hidden + (t + 1) * n;
-    map.rows(x, [&](i64 i, F z) { row[i] = next[i] = tanh_of(z); });
+    F *next = h + buffer * map.width();
+    map.rows(x, [&](int i, F z) { row[i] = next[i] = tanh_of(z); });
     map.sync();
     map.multiply(next);
     const F d = map.difference();
-    if (threadIdx.x == 0) p.difference[t] = d;
+    if (threadIdx.x == 0) *difference = d;
+    difference++;
     int action;
     bool ended = s.rule(at, d, &feedback, &action);
-    if (forced && forced->forced_feedback) {
-      feedback = forced->forced_feedback[t];
-      ended = forced->forced_end[t] != 0;
+    if (forced_feedback) {
+      feedback = forced_feedback[c.T];
+      ended = forced_end[c.T] != 0;
     }
     at++;
     if (ended) {
@@ -173,6 +181,7 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const Job<F> *forced
       if (going) s.enter(s.trial + 1);
     }
   }
+  c.last = double(feedback);
   return c;
 }
 
@@ -180,20 +189,21 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const Job<F> *forced
 // own output is counted where a trial ends.
 template <class M, typename F>
 DEVICE Counts follow(M &map, Session<F> &s, const Tape<F> &p, const F *input, const i64 *code, i64 T, F *h) {
-  const i64 n = map.n();
-  Counts c = {T, 0, 0, 0};
+  Counts c = {T, 0, 0, 0, 0};
   map.fill(h, p.hidden);
   map.sync();
   int buffer = 0;
+  const int n = int(map.n());
+  F *row = p.hidden;
   map.multiply(h);
   for (i64 t = 0; t < T; t++) {
     F x[3];
     UNROLL
     for (int k = 0; k < 3; k++) x[k] = input[t * 3 + k];
-    const i64 at = code[t];
+    row += n;
     buffer ^= 1;
-    F *next = h + buffer * map.width(), *row = p.hidden + (t + 1) * n;
-    map.rows(x, [&](i64 i, F z) { row[i] = next[i] = tanh_of(z); });
+    F *next = h + buffer * map.width();
+    map.rows(x, [&](int i, F z) { row[i] = next[i] = tanh_of(z); });
     map.sync();
     map.multiply(next);
     const F d = map.difference();
@@ -201,6 +211,7 @@ DEVICE Counts follow(M &map, Session<F> &s, const Tape<F> &p, const F *input, co
     if (t + 1 == T || code[t + 1] < 2) {
       F feedback;
       int action;
+      const i64 at = code[t];
       s.side = at % 2 ? +1 : -1;
       s.rule(int(at / 2), d, &feedback, &action);
       c.end(s.side, action);
