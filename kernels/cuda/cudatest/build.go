@@ -129,7 +129,12 @@ func hash(compiler string, sources []string) (string, error) {
 }
 
 // Sources are the kernels' source files.
-func Sources() []string {
+func Sources() (all []string) {
 	match, _ := filepath.Glob(filepath.Join(here(), "..", "src", "*.cu"))
-	return match
+	for _, name := range match {
+		if filepath.Base(name) != "kernels.cu" { // which includes the others, for nvcc
+			all = append(all, name)
+		}
+	}
+	return all
 }
