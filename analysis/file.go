@@ -207,7 +207,7 @@ func (f *File) readHeldOut() error {
 			return err
 		}
 	}
-	f.HeldOut = &Trajectory{Name: f.Name + ": " + heldOutFolder, N: f.N, Q: f.Q, T: T}
+	f.HeldOut = &Trajectory{Name: f.Name, N: f.N, Q: f.Q, T: T, folder: heldOutFolder}
 	f.HeldOut.Source = f.source(heldOutFolder, f.HeldOut)
 	return nil
 }

@@ -184,7 +184,7 @@ func TestFileFaults(t *testing.T) {
 		{"held-out inputs, more of them", floats("held_out/input", make([]float64, 6), 3, 2), []string{"held_out/input: shape (3, 2)", "(3, 1)"}},
 		{"no held-out RNN steps", floats("held_out/hidden", nil, 0, 2), []string{"held_out/hidden: no rows"}},
 		{"held-out session ids", integers("held_out/session", []int64{1}, 1), []string{"held_out/session: shape (1)"}},
-		{"a held-out state that is NaN", floats("held_out/hidden", []float64{1, 2, 3, nan, 5, 6}, 3, 2), []string{"held_out/: hidden[1, 1]: NaN"}},
+		{"a held-out state that is NaN", floats("held_out/hidden", []float64{1, 2, 3, nan, 5, 6}, 3, 2), []string{"held_out/hidden[1, 1]: NaN"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := proper()
@@ -229,6 +229,49 @@ func TestOracleFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "projection", r.Projection.RawMatrix().Data, kernelstest.Open(t, "radd_n50_student").Floats("pca/projection"), fittedTolerance)
+}
+
+// TestTarget prefers a file's projection, unless a readout is asked for.
+func TestTarget(t *testing.T) {
+	c := sided(300, []float64{1, -1}, 0, 1)
+	wide := make([]int64, c.T)
+	for i, side := range c.BlockSide {
+		wide[i] = int64(side)
+	}
+	f, err := open(arrays{
+		hiddenName:        {c.Hidden, []int{c.T, 2}},
+		inputName:         {[]float64{}, []int{c.T, 0}},
+		blockSideName:     {wide, []int{c.T}},
+		projectionName:    proper()[projectionName],
+		readoutWeightName: proper()[readoutWeightName],
+	}.archive(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := *f
+	bare.Projection = nil
+	for _, test := range []struct {
+		name string
+		file *File
+		kind Kind
+		want Kind // "" for the file's
+	}{
+		{"projection", f, "", ""}, {"pca asked for", f, PCA, PCA}, {"full asked for", f, Full, Full},
+		{"no projection", &bare, "", Full}, {"no projection, pca", &bare, PCA, PCA},
+	} {
+		P, offset, r, err := test.file.Target(test.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case test.want == "" && (P != f.Projection || r != nil):
+			t.Errorf("%s: not the file's", test.name)
+		case test.want != "" && (r == nil || r.Kind != test.want || P != r.Projection || !slices.Equal(offset, r.Offset)):
+			t.Errorf("%s: %+v", test.name, r)
+		}
+	}
+	_, _, _, err = f.Target("plane")
+	wantFault(t, err, "full, pca")
 }
 
 // TestFileMemory shows that reading takes a chunk's memory, not the file's.

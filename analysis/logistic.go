@@ -160,12 +160,12 @@ func (f *logisticFit) pass() error {
 
 // missing is the error that a trajectory lacks an array.
 func missing(t *Trajectory, array string) error {
-	return &input.Error{File: t.Name, Field: array, Found: "there is no such array"}
+	return &input.Error{File: t.Name, Field: t.folder + array, Found: "there is no such array"}
 }
 
 // tooShort is the error that a trajectory has too few RNN steps.
 func tooShort(t *Trajectory, T, least int) error {
-	return &input.Error{File: t.Name, Field: hiddenName, Found: fmt.Sprintf("%d RNN steps", T), Allowed: fmt.Sprintf("%d or more", least)}
+	return &input.Error{File: t.Name, Field: t.folder + hiddenName, Found: fmt.Sprintf("%d RNN steps", T), Allowed: fmt.Sprintf("%d or more", least)}
 }
 
 // add adds a chunk's part to what pass assigns.

@@ -190,3 +190,22 @@ func (f *File) Readouts(kind Kind) (*Readouts, error) {
 	}
 	return FindReadouts(f.Trajectory, f.ReadoutWeight, kind)
 }
+
+// Target returns the directions P (M, N) that a student shall follow and their
+// offset h̄ (N, nil is 0): the file's own where it has a projection and no kind
+// of readout is asked for (kind ""), else its readouts, which come third, and
+// are Full where no kind is asked for.
+//
+// The error is that of [File.Readouts].
+func (f *File) Target(kind Kind) (P *mat.Dense, offset []float64, r *Readouts, err error) {
+	if kind == "" && f.Projection != nil {
+		return f.Projection, f.Offset, nil, nil
+	}
+	if kind == "" {
+		kind = Full
+	}
+	if r, err = f.Readouts(kind); err != nil {
+		return nil, nil, nil, err
+	}
+	return r.Projection, r.Offset, r, nil
+}

@@ -34,7 +34,8 @@ type Trajectory struct {
 	// ranged over again and again, and gives the same every time.
 	Source iter.Seq2[*Chunk, error]
 
-	start int // of the first RNN step within the file, for errors
+	folder string // of the arrays within the file, for errors
+	start  int    // of the first RNN step within them, likewise
 }
 
 // Recorded returns a trajectory of N units and Q inputs that is in memory. It
@@ -123,7 +124,7 @@ func (t *Trajectory) values(c *Chunk, at int, session int64) (int64, error) {
 		if array != sessionName && array != blockSideName {
 			index = fmt.Sprintf("[%d, %d]", at+i/width, i%width)
 		}
-		return &input.Error{File: t.Name, Field: array + index, Found: fmt.Sprint(found), Allowed: allowed}
+		return &input.Error{File: t.Name, Field: t.folder + array + index, Found: fmt.Sprint(found), Allowed: allowed}
 	}
 	if i := notFinite(c.Hidden); i >= 0 {
 		return 0, fault(hiddenName, i, t.N, c.Hidden[i], "a finite number")

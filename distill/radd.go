@@ -90,11 +90,6 @@ func (p *Problem) nonlinearity() Nonlinearity {
 	return p.F
 }
 
-// problem returns the student's problem with its scale fixed.
-func (r *RADD) problem() Problem {
-	return Problem{F: r.F, Projection: r.Projection, Offset: r.Offset, Scale: Scale{Fixed: r.Scale}}
-}
-
 // regressors is the number of regressors, [1, z_{t−1}, o_t].
 func (r *RADD) regressors() int { return 1 + r.M + r.Q }
 

@@ -2,6 +2,7 @@ package distill
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
@@ -436,8 +437,40 @@ func TestResult(t *testing.T) {
 	}
 }
 
-// TestResultWithout writes the report of an autonomous system that has no
-// blocks, one unit and dependent regressors.
+// TestResultDeficient reports on a student of one direction twice: the answer
+// of minimum norm comes with the warning, and so does the network.
+func TestResultDeficient(t *testing.T) {
+	a, trajectory := oracle(t)
+	P := mat.NewDense(2, 50, nil)
+	P.SetRow(0, a.Floats("projection")[:50])
+	P.SetRow(1, P.RawRowView(0))
+	r, err := Distil(trajectory, nil, Problem{Projection: P}, 1)
+	var condition *ConditionError
+	if !errors.As(err, &condition) || r == nil || r.Rank != 5 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	wantText(t, err, "radd_n50: ", "rank 5", "the smallest")
+	near(t, "A", r.A.RawMatrix().Data, slices.Repeat(r.A.RawMatrix().Data[:1], 4), exactTolerance)
+	f, err := npz.Open(write(t, r.Write))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if rank, _, err := f.Int64("rank"); err != nil || rank[0] != 5 {
+		t.Errorf("rank %v, %v", rank, err)
+	}
+	theta, err := r.Network(trajectory)
+	if !errors.As(err, &condition) || len(theta) != (kernels.Shape{N: 2}).Size() || condition.Rank != 2 {
+		t.Fatalf("%v, %v", theta, err)
+	}
+	// The teacher's logit difference is linear in the one direction: both
+	// coefficients share it.
+	w := kernels.Views(kernels.Shape{N: 2}, theta)
+	near(t, "readout", w.Readout[2:3], w.Readout[3:], exactTolerance)
+}
+
+// TestResultWithout writes the report of an autonomous system of one unit that
+// has no blocks.
 func TestResultWithout(t *testing.T) {
 	s := &system{f: Tanh(), A: mat.NewDense(1, 1, []float64{.9}), C: []float64{.3}, process: .3}
 	r, err := Distil(s.trajectory(1500, 100), nil, s.problem(), 1)
