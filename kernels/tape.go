@@ -83,6 +83,10 @@ func (t *Tape[F]) Continue(trials int) bool {
 	return true
 }
 
+// Reset sets the state before the passage to h = 0; the feedback of the step
+// before it stays.
+func (t *Tape[F]) Reset() { clear(t.Hidden[:t.N]) }
+
 // Follow takes over the passage of the teacher's tape, as Forward left that: its
 // length, trials and inputs, but not its states and outputs. A backend's Forward
 // calls it.

@@ -63,7 +63,7 @@ type ReplaySummary struct {
 // ctx ends, and an *input.Error, before anything is written, where the
 // configuration or a file cannot be used.
 func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, error) {
-	opt = opt.filled()
+	opt = opt.Filled()
 	if cfg.Objective == softCrossEntropy {
 		return ReplaySummary{}, &input.Error{Field: "objective", Found: cfg.Objective + ", which needs a teacher", Allowed: "cross-entropy or probability"}
 	}

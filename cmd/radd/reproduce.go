@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -205,18 +204,15 @@ func (r *reproducing) actor(ctx context.Context, kind task.Kind) (result, error)
 	if err := os.MkdirAll(row.Folder, 0o755); err != nil {
 		return row, err
 	}
-	return row, writeJSON(path, s)
+	return row, atomicfs.WriteJSON(atomicfs.OS, path, s)
 }
 
 // publish prints the table and keeps it, as Markdown and as JSON.
 func (r *reproducing) publish(summary reproduction) error {
 	text := summary.markdown()
 	err := errors.Join(
-		writeJSON(filepath.Join(r.out, "reproduce.json"), summary),
-		atomicfs.WriteFile(atomicfs.OS, filepath.Join(r.out, "reproduce.md"), func(w io.Writer) error {
-			_, err := io.WriteString(w, text)
-			return err
-		}))
+		atomicfs.WriteJSON(atomicfs.OS, filepath.Join(r.out, "reproduce.json"), summary),
+		atomicfs.WriteBytes(atomicfs.OS, filepath.Join(r.out, "reproduce.md"), []byte(text)))
 	if err != nil {
 		return err
 	}
@@ -279,15 +275,4 @@ func thousands(n int) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
-}
-
-func writeJSON(path string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfs.WriteFile(atomicfs.OS, path, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
 }
