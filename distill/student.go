@@ -3,7 +3,6 @@ package distill
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"radd/analysis"
 	"radd/internal/atomicfs"
+	"radd/internal/input"
 	"radd/internal/npz"
 	"radd/kernels"
 	"radd/task"
@@ -24,27 +24,12 @@ import (
 const (
 	resultFile  = "radd.npz"
 	weightsFile = "weights.safetensors" // the student, where it is a network
-	summaryFile = "summary.json"
 )
 
-const (
-	formatVersion = "1"
-	seed          = 1 // of the bootstrap and the random control
-)
+const seed = 1 // of the bootstrap and the random control
 
 // fromFile is the readout of a student that follows the trajectory's own projection.
 const fromFile = "projection"
-
-// Made is what a student was made from. Where it is the same, the student is.
-type Made struct {
-	FormatVersion string `json:"format_version"`
-	Readout       string `json:"readout"`                  // full, pca, or projection: the trajectory's own
-	WeightsSHA256 string `json:"weights_sha256,omitempty"` // of a run's network
-	Blocks        int    `json:"blocks,omitempty"`         // of its rollout
-	Seed          uint64 `json:"seed,omitempty"`
-	Dtype         string `json:"dtype,omitempty"`
-	SHA256        string `json:"trajectory_sha256,omitempty"` // of a trajectory file that is no run's
-}
 
 // Summary tells of a RADD student. Vectors are of the projection's rows.
 type Summary struct {
@@ -69,54 +54,27 @@ type Summary struct {
 	Seconds          float64      `json:"seconds"`               // readouts, regression and reports; the rollout apart
 }
 
-// OfRun distils a run's network by RADD into the run's folder
-// distill/radd-<readout>, from the run's rollout, which it makes if need be.
-// Held-out figures are from another session. Where the folder is of the run's
-// newest weights already, its summary is returned; else it is replaced
-// atomically, and the log says so.
+// OfRun distils a run's network by RADD from the run's rollout, which it makes if
+// need be; held-out figures are from another session. The student goes into the
+// folder out, absent or empty, or, where out is "", into the run's folder
+// distill/radd-<readout>: if that is of the run's newest weights and rollout
+// already, its summary is returned, else it is replaced atomically, and the log
+// says so.
 //
 // Source: SI 7.3.
-func OfRun(ctx context.Context, run string, readout analysis.Kind, opt train.Options) (Summary, error) {
-	opt = opt.Filled()
-	rollout, err := train.RolloutMade(ctx, run, opt)
-	if err != nil {
-		return Summary{}, err
-	}
-	made := Made{FormatVersion: formatVersion, Readout: string(readout), WeightsSHA256: rollout.WeightsSHA256,
-		Blocks: rollout.Blocks, Seed: rollout.Seed, Dtype: rollout.Dtype}
-	out := filepath.Join(run, "distill", "radd-"+string(readout))
-	release, err := train.Claim(ctx, run)
-	if err != nil {
-		return Summary{}, err
-	}
-	defer release()
-	old, err := readSummary(out)
-	switch {
-	case err == nil && old.Made == made:
-		old.Out, old.Source = out, run
-		return old, nil
-	case err == nil:
-		opt.Log.Info("distilling again: what is there is of other weights or another rollout", "out", out)
-	}
-	if err := opt.FS.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return Summary{}, err
-	}
-	s := Summary{Out: out, Source: run, Made: made}
-	err = atomicfs.ReplaceDir(opt.FS, out, func(staging string) error {
-		heldOut, err := heldOutOf(ctx, run, filepath.Join(staging, "held-out"), rollout, opt)
-		if err != nil {
-			return err
-		}
-		f, err := analysis.OpenFile(filepath.Join(rollout.Out, "states.npz"))
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := s.distil(staging, f, heldOut.Trajectory, readout, opt); err != nil {
-			return err
-		}
-		return errors.Join(heldOut.Close(), opt.FS.RemoveAll(filepath.Join(staging, "held-out")))
-	})
+func OfRun(ctx context.Context, run, out string, readout analysis.Kind, opt train.Options) (Summary, error) {
+	var s Summary
+	err := ofRun(ctx, run, out, filepath.Join("distill", "radd-"+string(readout)), string(readout), &s, opt,
+		func(staging string, rollout train.RolloutSummary, f *analysis.File) error {
+			heldOut, err := heldOutOf(ctx, run, filepath.Join(staging, "held-out"), rollout, opt.Filled())
+			if err != nil {
+				return err
+			}
+			if err := s.distil(staging, f, heldOut.Trajectory, readout, opt.Filled()); err != nil {
+				return err
+			}
+			return errors.Join(heldOut.Close(), os.RemoveAll(filepath.Join(staging, "held-out")))
+		})
 	return s, err
 }
 
@@ -146,25 +104,9 @@ func heldOutOf(ctx context.Context, run, folder string, of train.RolloutSummary,
 //
 // Source: SI 7.3.
 func OfTrajectory(path, out string, readout analysis.Kind, opt train.Options) (Summary, error) {
-	opt = opt.Filled()
-	if err := train.Vacant(opt.FS, out); err != nil {
-		return Summary{}, err
-	}
-	f, err := analysis.OpenFile(path)
-	if err != nil {
-		return Summary{}, err
-	}
-	defer f.Close()
-	hash, err := train.FileSum(path)
-	if err != nil {
-		return Summary{}, err
-	}
-	s := Summary{Out: out, Source: path, Made: Made{FormatVersion: formatVersion, SHA256: hash}}
-	if err := opt.FS.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return Summary{}, err
-	}
-	err = atomicfs.ReplaceDir(opt.FS, out, func(staging string) error {
-		return s.distil(staging, f, f.HeldOut, readout, opt)
+	var s Summary
+	err := ofTrajectory(path, out, &s, opt, func(staging string, f *analysis.File) error {
+		return s.distil(staging, f, f.HeldOut, readout, opt.Filled())
 	})
 	return s, err
 }
@@ -173,6 +115,10 @@ func OfTrajectory(path, out string, readout analysis.Kind, opt train.Options) (S
 func (s *Summary) distil(folder string, f *analysis.File, heldOut *analysis.Trajectory, readout analysis.Kind, opt train.Options) error {
 	start := time.Now()
 	projection, offset, readouts, err := f.Target(readout)
+	var separation *analysis.SeparationError
+	if errors.As(err, &separation) {
+		return &input.Error{Field: "readout", Found: "no block readout", Cause: err, Do: "record more, or try the other readout"}
+	}
 	if err != nil {
 		return err
 	}
@@ -207,7 +153,7 @@ func (s *Summary) distil(folder string, f *analysis.File, heldOut *analysis.Traj
 		s.ReadoutAngle, s.BlockAccuracy = task.Ratio(readouts.Angle()), task.Ratio(readouts.Block.Accuracy)
 	}
 	s.Seconds = time.Since(start).Seconds()
-	return atomicfs.WriteJSON(opt.FS, filepath.Join(folder, summaryFile), s)
+	return nil
 }
 
 // network writes the student as a network that plays the task.
@@ -237,18 +183,13 @@ func ratios(v []float64) []task.Ratio {
 	return r
 }
 
-// readSummary returns the summary of the student in a folder that is whole.
-func readSummary(folder string) (Summary, error) {
-	var s Summary
-	data, err := os.ReadFile(filepath.Join(folder, summaryFile))
-	if err == nil {
-		err = json.Unmarshal(data, &s)
-	}
-	if err == nil {
-		_, err = os.Stat(filepath.Join(folder, resultFile))
-	}
-	if err == nil && s.PlaysTheTask {
-		_, err = os.Stat(filepath.Join(folder, weightsFile))
-	}
-	return s, err
+// place tells where the student is and what it is of.
+func (s *Summary) place(out, source string) *Made {
+	s.Out, s.Source = out, source
+	return &s.Made
+}
+
+// whole reports whether the student's files are all there.
+func (s *Summary) whole(folder string) bool {
+	return exists(folder, resultFile) && (!s.PlaysTheTask || exists(folder, weightsFile))
 }

@@ -59,7 +59,7 @@ func logged() (train.Options, *bytes.Buffer) {
 func TestOfRun(t *testing.T) {
 	run := trained(t)
 	opt, log := logged()
-	s, err := OfRun(context.Background(), run, analysis.PCA, opt)
+	s, err := OfRun(context.Background(), run, "", analysis.PCA, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,13 +80,13 @@ func TestOfRun(t *testing.T) {
 		}
 	}
 
-	again, err := OfRun(context.Background(), run, analysis.PCA, opt)
+	again, err := OfRun(context.Background(), run, "", analysis.PCA, opt)
 	if err != nil || again.Seconds != s.Seconds || log.Len() > 0 {
 		t.Errorf("a student of the same weights was made again: %v %v, log %s", again.Seconds, err, log)
 	}
 	extend(t, run)
-	third, err := OfRun(context.Background(), run, analysis.PCA, opt)
-	if err != nil || third.WeightsSHA256 == s.WeightsSHA256 || !strings.Contains(log.String(), "distilling again") {
+	third, err := OfRun(context.Background(), run, "", analysis.PCA, opt)
+	if err != nil || third.WeightsSHA256 == s.WeightsSHA256 || !strings.Contains(log.String(), "again") {
 		t.Errorf("after more training: %+v, %v, log %s", third, err, log)
 	}
 }
@@ -146,7 +146,7 @@ func TestTraditionalOfRun(t *testing.T) {
 		}
 		return s
 	}
-	said := func() bool { defer log.Reset(); return strings.Contains(log.String(), "distilling again") }
+	said := func() bool { defer log.Reset(); return strings.Contains(log.String(), "again") }
 	steps := 0
 	opt.Report = func(train.State) { steps++ }
 	first := make()
