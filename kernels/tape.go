@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -167,6 +168,33 @@ func (t *Tape[F]) StepDerivative(o Objective, step int) float64 {
 		return o.Derivative(2*t.Target[step]-1, d)
 	}
 	return 0
+}
+
+// Played returns the trials of the tape's passage in order, each with the index
+// of the RNN step that ended it. Under forced decisions, or along a teacher's
+// tape, its action is the one that the network itself would have taken there.
+func (t *Tape[F]) Played() iter.Seq2[int, task.Trial] {
+	return func(yield func(int, task.Trial) bool) {
+		rule := t.Session.Rule()
+		var trial task.Trial
+		for i, n := range t.Trial[:t.T] {
+			step, d := int(t.Step[i]), float64(t.Difference[i])
+			if step == 0 {
+				trial = task.Trial{Side: t.Session.TrialSide[n], BlockSide: t.Session.BlockSide[n], Strength: t.Session.Strength[n]}
+			}
+			trial.RNNSteps++
+			if t.Counted[i] {
+				trial.Observations++
+				trial.Nats += CrossEntropySum.Loss(trial.Side, d)
+			}
+			if i+1 == t.T || t.Trial[i+1] != n {
+				trial.Action = rule.Step(step, trial.Side, d).Action
+				if !yield(i, trial) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Probability returns a_t(right), the probability of the right action after

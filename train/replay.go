@@ -160,7 +160,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	}
 
 	var tally task.Tally
-	for _, t := range played(tape) {
+	for _, t := range tape.Played() {
 		tally.Add(t)
 	}
 	return ReplaySummary{Out: cfg.Out, Weights: cfg.Weights, WeightsSHA256: w.SHA256, Session: cfg.Session, Force: cfg.Force,
