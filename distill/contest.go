@@ -34,14 +34,14 @@ type Contestant struct {
 
 // ContestConfig says who plays.
 type ContestConfig struct {
-	Run           string       // the teacher's
-	Seconds       float64      // that it took to train
-	Contestants   []Contestant // the teacher not among them
-	Blocks        int          // of the session that all play
-	Seed          uint64       // of that session: not the rollout's, to which students are fitted
-	RandomReadout int          // students of random projections: the control
-	Resamples     int          // of the bootstrap
-	Workers       int          // players at once; 0 means one per core
+	Run            string       // the teacher's
+	Seconds        float64      // that it took to train
+	Contestants    []Contestant // the teacher not among them
+	Blocks         int          // of the session that all play
+	Seed           uint64       // of that session: not the rollout's, to which students are fitted
+	RandomReadouts int          // students of random projections: the control
+	Resamples      int          // of the bootstrap
+	Workers        int          // players at once; 0 means one per core
 }
 
 // Entry is a row of a contest's table.
@@ -104,7 +104,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 		entries, players = append(entries, e), append(players, p...)
 	}
 	c := &Contest{Teacher: cfg.Run, Blocks: cfg.Blocks, Seed: cfg.Seed, Version: opt.Version,
-		MadeOf: []string{teacher.SHA256, fmt.Sprintf("%d random projections, %d resamples, rollout of seed %d", cfg.RandomReadout, cfg.Resamples, rollout.Seed)}}
+		MadeOf: []string{teacher.SHA256, fmt.Sprintf("%d random projections, %d resamples, rollout of seed %d", cfg.RandomReadouts, cfg.Resamples, rollout.Seed)}}
 	network := func(name string, w train.Weights) Entry {
 		return Entry{Name: name, Hidden: w.N, Parameters: kernels.Shape{N: w.N}.Size(), Seconds: none}
 	}
@@ -138,14 +138,14 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 	if old, ok := heldAlready(cfg.Run, c); ok {
 		return old, nil
 	}
-	if cfg.RandomReadout > 0 {
+	if cfg.RandomReadouts > 0 {
 		start := time.Now()
-		students, err := randomStudents(filepath.Join(rollout.Out, statesFile), cfg.RandomReadout)
+		students, err := randomStudents(filepath.Join(rollout.Out, statesFile), cfg.RandomReadouts)
 		if err != nil {
 			return nil, err
 		}
 		e := Entry{Name: "control: random projections", Hidden: 2, Parameters: kernels.Shape{N: 2}.Size(),
-			Seconds: task.Ratio(time.Since(start).Seconds() / float64(cfg.RandomReadout))}
+			Seconds: task.Ratio(time.Since(start).Seconds() / float64(cfg.RandomReadouts))}
 		var list []player[F]
 		for _, theta := range students {
 			list = append(list, &networkPlayer[F]{theta: as[F](theta), n: 2})

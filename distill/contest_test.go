@@ -22,7 +22,7 @@ func contest(t *testing.T, run string, workers int) *Contest {
 	}
 	weights := filepath.Join(student.Out, weightsFile)
 	c, err := HoldContest(context.Background(), ContestConfig{
-		Run: run, Seconds: 7, Blocks: 60, Seed: 3, RandomReadout: 4, Resamples: 100, Workers: workers,
+		Run: run, Seconds: 7, Blocks: 60, Seed: 3, RandomReadouts: 4, Resamples: 100, Workers: workers,
 		Contestants: []Contestant{
 			{Name: "RADD", Weights: []string{weights}, Seconds: 1},
 			{Name: "control: reset", Weights: []string{weights}, Reset: true},
