@@ -56,7 +56,7 @@ type fixture struct {
 }
 
 func newFixture(t testing.TB) *fixture {
-	f := &fixture{backend: cpu.New[float64](1), net: network[float64](t, 7, kernels.CrossEntropyMean)}
+	f := &fixture{backend: cpu.New[float64](cpu.Generic, 1), net: network[float64](t, 7, kernels.CrossEntropyMean)}
 	t.Cleanup(func() { f.backend.Close() })
 	for i := range f.batches {
 		b := kernels.NewBatch[float64](7, 1)
@@ -249,7 +249,7 @@ func TestWrongShapeIsRefused(t *testing.T) {
 }
 
 func trainerMatchesKernels[F kernels.Float](t *testing.T) {
-	backend := cpu.New[F](2)
+	backend := cpu.New[F](cpu.Generic, 2)
 	defer backend.Close()
 	for _, o := range []kernels.Objective{kernels.CrossEntropyMean, kernels.CrossEntropySum, kernels.ProbabilityMean} {
 		for _, sessions := range []int{1, 3} {
@@ -285,7 +285,7 @@ func TestTrainerIsKernelsTrain(t *testing.T) {
 }
 
 func TestTrainerStopsOnNonFinite(t *testing.T) {
-	backend := cpu.New[float32](1)
+	backend := cpu.New[float32](cpu.Generic, 1)
 	defer backend.Close()
 	net := network[float32](t, 5, kernels.CrossEntropySum)
 	net.LearningRate = math.MaxFloat32

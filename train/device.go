@@ -25,5 +25,5 @@ func OpenBackend[F kernels.Float](device string, jobs int, log *slog.Logger) (ke
 	if device == "auto" {
 		log.Info("computing on the CPU: this build has no GPU backend")
 	}
-	return cpu.New[F](jobs), nil
+	return cpu.Open[F](jobs)
 }

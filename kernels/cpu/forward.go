@@ -1,10 +1,6 @@
 package cpu
 
-import (
-	"math"
-
-	"radd/kernels"
-)
+import "radd/kernels"
 
 // forward plays the tape's passage with the network θ and assigns the tape's
 // record, loss and counts. Per RNN step:
@@ -12,19 +8,18 @@ import (
 //	h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh)
 //	d_t = (W_out[right] − W_out[left])·h_t + b_out[right] − b_out[left]
 //
-// and task.Rule.Step turns d_t into the feedback and the trial's end.
+// and task.Rule.Step turns d_t into the feedback and the trial's end. The
+// product of h_t with W_hh is made with that for d_t, before the decision.
 //
 // Source: SI 7.2.
-func forward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F]) {
+func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]) {
 	n := p.N
-	w := kernels.Views(kernels.Shape{N: n}, theta)
-	work := p.Workspace(workSize(n))
-	bias := work[:n]
-	readout := work[n : 2*n]
-	for i := range bias {
-		bias[i] = w.InputBias[i] + w.HiddenBias[i]
-	}
-	readoutBias := readoutDifference(w, readout)
+	ld := r.pad(n + 1)
+	net := r.work(p)
+	r.pack(net, kernels.Views(kernels.Shape{N: n}, theta), n, ld)
+	first := p.Hidden[:n]
+	copy(net[ld:], first)
+	r.step(first, net, nil, ld)
 
 	s := p.Session
 	rule := s.Rule()
@@ -39,15 +34,8 @@ func forward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F]
 			left, right := s.Observe(trial, step)
 			x := p.Input[t*kernels.Inputs:][:kernels.Inputs]
 			x[0], x[1], x[2] = F(left), F(right), feedback
-
-			h := p.State(t)
-			for i := range h {
-				v := w.InputHidden[i*kernels.Inputs:][:kernels.Inputs]
-				h[i] = bias[i] + (v[0]*x[0] + v[1]*x[1] + v[2]*x[2])
-			}
-			addMatVec(h, w.HiddenHidden, p.Hidden[t*n:][:n])
-			tanh(h)
-			d := dot(readout, h) + readoutBias
+			r.step(p.State(t), net, x, ld)
+			d := net[n]
 
 			out := rule.Step(step, side, float64(d))
 			if p.Forced != nil {
@@ -69,34 +57,4 @@ func forward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F]
 		}
 	}
 	p.Loss *= o.Scale(p.T)
-}
-
-// readoutDifference assigns W_out[right] − W_out[left] to v (N) and returns
-// the same of the biases.
-func readoutDifference[F kernels.Float](w kernels.Weights[F], v []F) F {
-	n := len(v)
-	for i := range v {
-		v[i] = w.Readout[n+i] - w.Readout[i]
-	}
-	return w.ReadoutBias[1] - w.ReadoutBias[0]
-}
-
-// tanh replaces every element of h by its hyperbolic tangent. The conversions
-// are apart from math.Tanh because amd64's merge into a register's old value:
-// between float32 and float64 in one loop, each tanh would wait for the last.
-func tanh[F kernels.Float](h []F) {
-	var z [64]float64
-	for len(h) > 0 {
-		n := min(len(h), len(z))
-		for i, x := range h[:n] {
-			z[i] = float64(x)
-		}
-		for i, x := range z[:n] {
-			z[i] = math.Tanh(x)
-		}
-		for i, x := range z[:n] {
-			h[i] = F(x)
-		}
-		h = h[n:]
-	}
 }
