@@ -21,7 +21,8 @@ type Backend[F Float] interface {
 
 	// Backward assigns to grad, packed as θ, the gradient by θ of scale × the
 	// mean of the tapes' losses, through every step of every passage. The tapes
-	// are as Forward left them under the same θ and objective.
+	// are as Forward left them under the same θ and objective, and apart from
+	// Work stay so.
 	Backward(theta []F, o Objective, tapes []*Tape[F], scale F, grad []F)
 
 	// Update does one step of PyTorch's SGD: v ← m·v + g, θ ← θ − lr·v. It

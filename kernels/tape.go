@@ -17,7 +17,7 @@ type Tape[F Float] struct {
 	Session *task.Session
 	From    int        // first trial of the passage
 	To      int        // trial after the last
-	Forced  *Decisions // when set, these end trials and give feedback, not the rule
+	Forced  *Decisions // when set, these end trials and give feedback, not the rule; step t of the passage takes the t-th
 
 	T          int     // RNN steps of the passage
 	Trial      []int32 // (T) trial within the session, from 0

@@ -2379,7 +2379,7 @@ next:
 	RET
 
 // func updateF32AVX2(theta []float32, velocity []float32, grad []float32, lr float32, momentum float32)
-// Requires: AVX, FMA3
+// Requires: AVX
 TEXT ·updateF32AVX2(SB), NOSPLIT, $0-80
 	MOVQ         theta_base+0(FP), AX
 	MOVQ         velocity_base+24(FP), CX
@@ -2391,32 +2391,36 @@ TEXT ·updateF32AVX2(SB), NOSPLIT, $0-80
 	JLT          tail
 
 vectors:
-	VMOVUPS      (CX), Y2
-	VMOVUPS      (DX), Y3
-	VFMADD213PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (CX)
-	VMOVUPS      (AX), Y4
-	VFNMADD231PS Y2, Y0, Y4
-	VMOVUPS      Y4, (AX)
-	ADDQ         $+32, AX
-	ADDQ         $+32, CX
-	ADDQ         $+32, DX
-	SUBQ         $+8, BX
-	JGE          vectors
+	VMOVUPS (CX), Y2
+	VMOVUPS (DX), Y3
+	VMULPS  Y2, Y1, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (CX)
+	VMOVUPS (AX), Y4
+	VMULPS  Y2, Y0, Y2
+	VSUBPS  Y2, Y4, Y4
+	VMOVUPS Y4, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	JGE     vectors
 
 tail:
-	ADDQ         $+8, BX
-	JZ           done
-	LEAQ         float32_tails<>+32(SB), SI
-	NEGQ         BX
-	VMOVUPS      (SI)(BX*4), Y15
-	VMASKMOVPS   (CX), Y15, Y2
-	VMASKMOVPS   (DX), Y15, Y3
-	VFMADD213PS  Y3, Y1, Y2
-	VMASKMOVPS   Y2, Y15, (CX)
-	VMASKMOVPS   (AX), Y15, Y4
-	VFNMADD231PS Y2, Y0, Y4
-	VMASKMOVPS   Y4, Y15, (AX)
+	ADDQ       $+8, BX
+	JZ         done
+	LEAQ       float32_tails<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*4), Y15
+	VMASKMOVPS (CX), Y15, Y2
+	VMASKMOVPS (DX), Y15, Y3
+	VMULPS     Y2, Y1, Y2
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y15, (CX)
+	VMASKMOVPS (AX), Y15, Y4
+	VMULPS     Y2, Y0, Y2
+	VSUBPS     Y2, Y4, Y4
+	VMASKMOVPS Y4, Y15, (AX)
 
 done:
 	VZEROUPPER
@@ -4863,7 +4867,7 @@ next:
 	RET
 
 // func updateF64AVX2(theta []float64, velocity []float64, grad []float64, lr float64, momentum float64)
-// Requires: AVX, FMA3
+// Requires: AVX
 TEXT ·updateF64AVX2(SB), NOSPLIT, $0-88
 	MOVQ         theta_base+0(FP), AX
 	MOVQ         velocity_base+24(FP), CX
@@ -4875,32 +4879,36 @@ TEXT ·updateF64AVX2(SB), NOSPLIT, $0-88
 	JLT          tail
 
 vectors:
-	VMOVUPD      (CX), Y2
-	VMOVUPD      (DX), Y3
-	VFMADD213PD  Y3, Y1, Y2
-	VMOVUPD      Y2, (CX)
-	VMOVUPD      (AX), Y4
-	VFNMADD231PD Y2, Y0, Y4
-	VMOVUPD      Y4, (AX)
-	ADDQ         $+32, AX
-	ADDQ         $+32, CX
-	ADDQ         $+32, DX
-	SUBQ         $+4, BX
-	JGE          vectors
+	VMOVUPD (CX), Y2
+	VMOVUPD (DX), Y3
+	VMULPD  Y2, Y1, Y2
+	VADDPD  Y3, Y2, Y2
+	VMOVUPD Y2, (CX)
+	VMOVUPD (AX), Y4
+	VMULPD  Y2, Y0, Y2
+	VSUBPD  Y2, Y4, Y4
+	VMOVUPD Y4, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DX
+	SUBQ    $+4, BX
+	JGE     vectors
 
 tail:
-	ADDQ         $+4, BX
-	JZ           done
-	LEAQ         float64_tails<>+32(SB), SI
-	NEGQ         BX
-	VMOVUPS      (SI)(BX*8), Y15
-	VMASKMOVPD   (CX), Y15, Y2
-	VMASKMOVPD   (DX), Y15, Y3
-	VFMADD213PD  Y3, Y1, Y2
-	VMASKMOVPD   Y2, Y15, (CX)
-	VMASKMOVPD   (AX), Y15, Y4
-	VFNMADD231PD Y2, Y0, Y4
-	VMASKMOVPD   Y4, Y15, (AX)
+	ADDQ       $+4, BX
+	JZ         done
+	LEAQ       float64_tails<>+32(SB), SI
+	NEGQ       BX
+	VMOVUPS    (SI)(BX*8), Y15
+	VMASKMOVPD (CX), Y15, Y2
+	VMASKMOVPD (DX), Y15, Y3
+	VMULPD     Y2, Y1, Y2
+	VADDPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y15, (CX)
+	VMASKMOVPD (AX), Y15, Y4
+	VMULPD     Y2, Y0, Y2
+	VSUBPD     Y2, Y4, Y4
+	VMASKMOVPD Y4, Y15, (AX)
 
 done:
 	VZEROUPPER

@@ -2966,32 +2966,36 @@ TEXT ·updateF32AVX512(SB), NOSPLIT, $0-80
 	JLT          tail
 
 vectors:
-	VMOVUPS      (CX), Z2
-	VMOVUPS      (DX), Z3
-	VFMADD213PS  Z3, Z1, Z2
-	VMOVUPS      Z2, (CX)
-	VMOVUPS      (AX), Z4
-	VFNMADD231PS Z2, Z0, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	JGE          vectors
+	VMOVUPS (CX), Z2
+	VMOVUPS (DX), Z3
+	VMULPS  Z2, Z1, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (CX)
+	VMOVUPS (AX), Z4
+	VMULPS  Z2, Z0, Z2
+	VSUBPS  Z2, Z4, Z4
+	VMOVUPS Z4, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	JGE     vectors
 
 tail:
-	ADDQ         $+16, BX
-	JZ           done
-	MOVQ         $-1, SI
-	BZHIQ        BX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (CX), K1, Z2
-	VMOVUPS.Z    (DX), K1, Z3
-	VFMADD213PS  Z3, Z1, Z2
-	VMOVUPS      Z2, K1, (CX)
-	VMOVUPS.Z    (AX), K1, Z4
-	VFNMADD231PS Z2, Z0, Z4
-	VMOVUPS      Z4, K1, (AX)
+	ADDQ      $+16, BX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMOVUPS.Z (DX), K1, Z3
+	VMULPS    Z2, Z1, Z2
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (CX)
+	VMOVUPS.Z (AX), K1, Z4
+	VMULPS    Z2, Z0, Z2
+	VSUBPS    Z2, Z4, Z4
+	VMOVUPS   Z4, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -6001,32 +6005,36 @@ TEXT ·updateF64AVX512(SB), NOSPLIT, $0-88
 	JLT          tail
 
 vectors:
-	VMOVUPD      (CX), Z2
-	VMOVUPD      (DX), Z3
-	VFMADD213PD  Z3, Z1, Z2
-	VMOVUPD      Z2, (CX)
-	VMOVUPD      (AX), Z4
-	VFNMADD231PD Z2, Z0, Z4
-	VMOVUPD      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, DX
-	SUBQ         $+8, BX
-	JGE          vectors
+	VMOVUPD (CX), Z2
+	VMOVUPD (DX), Z3
+	VMULPD  Z2, Z1, Z2
+	VADDPD  Z3, Z2, Z2
+	VMOVUPD Z2, (CX)
+	VMOVUPD (AX), Z4
+	VMULPD  Z2, Z0, Z2
+	VSUBPD  Z2, Z4, Z4
+	VMOVUPD Z4, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DX
+	SUBQ    $+8, BX
+	JGE     vectors
 
 tail:
-	ADDQ         $+8, BX
-	JZ           done
-	MOVQ         $-1, SI
-	BZHIQ        BX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPD.Z    (CX), K1, Z2
-	VMOVUPD.Z    (DX), K1, Z3
-	VFMADD213PD  Z3, Z1, Z2
-	VMOVUPD      Z2, K1, (CX)
-	VMOVUPD.Z    (AX), K1, Z4
-	VFNMADD231PD Z2, Z0, Z4
-	VMOVUPD      Z4, K1, (AX)
+	ADDQ      $+8, BX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX), K1, Z2
+	VMOVUPD.Z (DX), K1, Z3
+	VMULPD    Z2, Z1, Z2
+	VADDPD    Z3, Z2, Z2
+	VMOVUPD   Z2, K1, (CX)
+	VMOVUPD.Z (AX), K1, Z4
+	VMULPD    Z2, Z0, Z2
+	VSUBPD    Z2, Z4, Z4
+	VMOVUPD   Z4, K1, (AX)
 
 done:
 	VZEROUPPER

@@ -62,12 +62,14 @@ func addOuterProducts[F kernels.Float](c, a, b []F, rows, lda, ldb, count int) {
 	}
 }
 
-// update does one step of PyTorch's SGD without weight decay.
+// update does one step of PyTorch's SGD without weight decay. The conversions
+// round every product, as PyTorch does, where a compiler would fuse it with the
+// sum.
 func update[F kernels.Float](theta, velocity, grad []F, lr, momentum F) {
 	velocity, grad = velocity[:len(theta)], grad[:len(theta)]
 	for i := range theta {
-		velocity[i] = momentum*velocity[i] + grad[i]
-		theta[i] -= lr * velocity[i]
+		velocity[i] = F(momentum*velocity[i]) + grad[i]
+		theta[i] -= F(lr * velocity[i])
 	}
 }
 

@@ -75,7 +75,8 @@ type routines[F kernels.Float] struct {
 	// rows is rounded up to a multiple of four where lanes > 1.
 	addOuterProducts func(c, a, b []F, rows, lda, ldb, count int)
 
-	// update assigns m·v + g to v and θ − lr·v to θ. All have one length.
+	// update assigns m·v + g to v and θ − lr·v to θ. All have one length. Every
+	// product is rounded, so that all instruction sets give the same bytes.
 	update func(theta, velocity, grad []F, lr, momentum F)
 
 	// tanh replaces every element of x by its hyperbolic tangent.

@@ -31,7 +31,8 @@ func (k *kernel) elementwise(n reg.GPVirtual, body func(load, store func(p, v re
 	k.Label("done")
 }
 
-// update writes one step of stochastic gradient descent.
+// update writes one step of stochastic gradient descent. Every product is
+// rounded, as in the generic code.
 func (k *kernel) update() {
 	k.function("update", fmt.Sprintf("func(theta, velocity, grad []%s, lr, momentum %[1]s)", k.float()),
 		"update assigns m·v + g to v and θ − lr·v to θ.")
@@ -42,10 +43,12 @@ func (k *kernel) update() {
 	k.elementwise(n, func(load, store func(p, v reg.Register)) {
 		load(velocity, k.v(2))
 		load(grad, k.v(3))
-		k.multiplyAdd(k.v(3), momentum, k.v(2))
+		k.mul(k.v(2), momentum, k.v(2))
+		k.add(k.v(3), k.v(2), k.v(2))
 		store(velocity, k.v(2))
 		load(theta, k.v(4))
-		k.subtractProduct(k.v(2), rate, k.v(4))
+		k.mul(k.v(2), rate, k.v(2))
+		k.subtract(k.v(2), k.v(4), k.v(4))
 		store(theta, k.v(4))
 	}, theta, velocity, grad)
 	k.end()
