@@ -32,7 +32,8 @@ type Tape[F Float] struct {
 	Loss      float64 // the passage's loss
 	Behaviour         // counts over the passage's trials
 
-	Work []F // scratch of the backend, of a layout of its own
+	Work         []F               // scratch of the backend, of a layout of its own
+	Observations task.Observations // scratch of the backend: reads the session
 
 	first F // feedback input of the passage's first step
 }

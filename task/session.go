@@ -185,14 +185,24 @@ func (s *Session) Observe(trial, step int) (left, right float64) {
 	}
 	// One call of the generator serves two observation steps.
 	k := step - s.rule.BlankSteps
-	o := s.origin
-	noise := o.Stream + noiseOf
-	w := philox.Draw(o.Seed, noise.Counter(uint32(k/2), uint32(trial), o.GradientStep, o.Session))
+	w := philox.Draw(s.origin.Seed, s.noise(k/2, trial))
 	if k%2 == 0 {
 		left, right = philox.Normal2(w[0], w[1])
 	} else {
 		left, right = philox.Normal2(w[2], w[3])
 	}
+	return s.observation(trial, left, right)
+}
+
+// noise is the generator's counter for two observation steps of a trial, draw
+// counting from 0.
+func (s *Session) noise(draw, trial int) philox.Counter {
+	o := s.origin
+	return (o.Stream + noiseOf).Counter(uint32(draw), uint32(trial), o.GradientStep, o.Session)
+}
+
+// observation makes both observations of standard normal deviates.
+func (s *Session) observation(trial int, left, right float64) (float64, float64) {
 	left, right = left*s.noiseSD, right*s.noiseSD
 	if s.TrialSide[trial] > 0 {
 		return left, right + s.Strength[trial]

@@ -53,3 +53,8 @@ func updateF64AVX2(theta []float64, velocity []float64, grad []float64, lr float
 //
 //go:noescape
 func tanhF64AVX2(x []float64)
+
+// normals is philox.Normals.
+//
+//go:noescape
+func normalsF64AVX2(deviates *[4][8]float64, key uint64, counter [4]uint32)

@@ -5009,3 +5009,985 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+// func normalsF64AVX2(deviates *[4][8]float64, key uint64, counter [4]uint32)
+// Requires: AVX, AVX2
+TEXT ·normalsF64AVX2(SB), NOSPLIT, $0-32
+	MOVQ         deviates+0(FP), AX
+	MOVL         counter_0+16(FP), CX
+	MOVL         counter_1+20(FP), DX
+	MOVL         counter_2+24(FP), BX
+	MOVL         counter_3+28(FP), SI
+	MOVQ         key+8(FP), DI
+	MOVQ         DI, R8
+	SHRQ         $0x20, R8
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y0
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VMOVD        SI, X3
+	VPBROADCASTD X3, Y3
+	VPADDD       counting<>+0(SB), Y1, Y1
+	VMOVD        DI, X4
+	VPBROADCASTD X4, Y4
+	VMOVD        R8, X5
+	VPBROADCASTD X5, Y5
+	VMOVUPD      float64_00000000d2511f53<>+0(SB), Y6
+	VMOVUPD      float64_00000000cd9e8d57<>+0(SB), Y7
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VMOVUPD      Y2, Y14
+	VMOVUPD      Y3, Y15
+	VPSLLQ       $0x20, Y0, Y0
+	VPSRLQ       $0x29, Y0, Y0
+	VORPS        float64_4330000000000000<>+0(SB), Y0, Y0
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y0, Y0
+	VMULPD       float64_3e80000000000000<>+0(SB), Y0, Y0
+	VANDPS       float64_000fffffffffffff<>+0(SB), Y0, Y2
+	VORPS        float64_3fe0000000000000<>+0(SB), Y2, Y2
+	VPSRLQ       $0x34, Y0, Y3
+	VPSUBQ       float64_3fe6a09e667f3bcd<>+0(SB), Y2, Y4
+	VPSRLQ       $0x3f, Y4, Y4
+	VPSUBQ       Y4, Y3, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y2, Y2
+	VPADDQ       float64_4337fffffffffc02<>+0(SB), Y3, Y3
+	VSUBPD       float64_4338000000000000<>+0(SB), Y3, Y3
+	VSUBPD       float64_3ff0000000000000<>+0(SB), Y2, Y2
+	VADDPD       float64_4000000000000000<>+0(SB), Y2, Y5
+	VDIVPD       Y5, Y2, Y5
+	VMULPD       Y5, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       float64_3fc2f112df3e5244<>+0(SB), Y7, Y8
+	VADDPD       float64_3fc7466496cb03de<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VADDPD       float64_3fd2492494229359<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VADDPD       float64_3fe5555555555593<>+0(SB), Y8, Y8
+	VMULPD       Y8, Y6, Y6
+	VMULPD       float64_3fc39a09d078c69f<>+0(SB), Y7, Y8
+	VADDPD       float64_3fcc71c51d8e78af<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VADDPD       float64_3fd999999997fa04<>+0(SB), Y8, Y8
+	VMULPD       Y8, Y7, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y2, Y7
+	VMULPD       Y2, Y7, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VMULPD       float64_3dea39ef35793c76<>+0(SB), Y3, Y8
+	VADDPD       Y8, Y5, Y5
+	VSUBPD       Y5, Y7, Y7
+	VSUBPD       Y2, Y7, Y7
+	VMULPD       float64_3fe62e42fee00000<>+0(SB), Y3, Y3
+	VSUBPD       Y7, Y3, Y0
+	VMULPD       float64_c000000000000000<>+0(SB), Y0, Y0
+	VSQRTPD      Y0, Y0
+	VPSLLQ       $0x20, Y1, Y1
+	VPSRLQ       $0x29, Y1, Y1
+	VORPS        float64_4330000000000000<>+0(SB), Y1, Y1
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y1, Y1
+	VMULPD       float64_3e80000000000000<>+0(SB), Y1, Y1
+	VMULPD       float64_401921fb54442d18<>+0(SB), Y1, Y1
+	VMULPD       float64_3ff45f306dc9c883<>+0(SB), Y1, Y5
+	VROUNDPD     $0x03, Y5, Y5
+	VADDPD       float64_4330000000000000<>+0(SB), Y5, Y4
+	VANDPS       float64_0000000000000001<>+0(SB), Y4, Y7
+	VPADDQ       Y7, Y4, Y4
+	VSUBPD       float64_4330000000000000<>+0(SB), Y4, Y5
+	VMULPD       float64_3fe921fb40000000<>+0(SB), Y5, Y7
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       float64_3e64442d00000000<>+0(SB), Y5, Y7
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       float64_3ce8469898cc5170<>+0(SB), Y5, Y7
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       Y1, Y1, Y6
+	VMULPD       float64_bda8fa49a0861a9b<>+0(SB), Y6, Y3
+	VADDPD       float64_3e21ee9d7b4e3f05<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_be927e4f7eac4bc6<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_3efa01a019c844f5<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_bf56c16c16c14f91<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_3fa555555555554b<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y3, Y3
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y6, Y7
+	VMOVUPD      float64_3ff0000000000000<>+0(SB), Y5
+	VSUBPD       Y7, Y5, Y7
+	VADDPD       Y3, Y7, Y3
+	VMULPD       float64_3de5d8fd1fd19ccd<>+0(SB), Y6, Y2
+	VADDPD       float64_be5ae5e5a9291f5d<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_3ec71de3567d48a1<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_bf2a01a019bfdf03<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_3f8111111110f7d0<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_bfc5555555555548<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y1, Y7
+	VMULPD       Y7, Y2, Y2
+	VADDPD       Y2, Y1, Y2
+	VPSRLQ       $0x01, Y4, Y7
+	VANDPS       float64_0000000000000001<>+0(SB), Y7, Y7
+	VXORPS       Y5, Y5, Y5
+	VPSUBQ       Y7, Y5, Y5
+	VXORPS       Y2, Y3, Y1
+	VANDPS       Y5, Y1, Y1
+	VXORPS       Y1, Y2, Y2
+	VXORPS       Y1, Y3, Y3
+	VPSLLQ       $0x3d, Y4, Y6
+	VANDPS       float64_8000000000000000<>+0(SB), Y6, Y6
+	VXORPS       Y6, Y2, Y2
+	VPSLLQ       $0x3f, Y7, Y7
+	VXORPS       Y7, Y6, Y6
+	VXORPS       Y6, Y3, Y3
+	VMULPD       Y2, Y0, Y1
+	VMULPD       Y3, Y0, Y0
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 64(AX)
+	VPSLLQ       $0x20, Y14, Y14
+	VPSRLQ       $0x29, Y14, Y14
+	VORPS        float64_4330000000000000<>+0(SB), Y14, Y14
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y14, Y14
+	VMULPD       float64_3e80000000000000<>+0(SB), Y14, Y14
+	VANDPS       float64_000fffffffffffff<>+0(SB), Y14, Y0
+	VORPS        float64_3fe0000000000000<>+0(SB), Y0, Y0
+	VPSRLQ       $0x34, Y14, Y1
+	VPSUBQ       float64_3fe6a09e667f3bcd<>+0(SB), Y0, Y2
+	VPSRLQ       $0x3f, Y2, Y2
+	VPSUBQ       Y2, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       float64_4337fffffffffc02<>+0(SB), Y1, Y1
+	VSUBPD       float64_4338000000000000<>+0(SB), Y1, Y1
+	VSUBPD       float64_3ff0000000000000<>+0(SB), Y0, Y0
+	VADDPD       float64_4000000000000000<>+0(SB), Y0, Y3
+	VDIVPD       Y3, Y0, Y3
+	VMULPD       Y3, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMULPD       float64_3fc2f112df3e5244<>+0(SB), Y5, Y6
+	VADDPD       float64_3fc7466496cb03de<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VADDPD       float64_3fd2492494229359<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VADDPD       float64_3fe5555555555593<>+0(SB), Y6, Y6
+	VMULPD       Y6, Y4, Y4
+	VMULPD       float64_3fc39a09d078c69f<>+0(SB), Y5, Y6
+	VADDPD       float64_3fcc71c51d8e78af<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VADDPD       float64_3fd999999997fa04<>+0(SB), Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y0, Y5
+	VMULPD       Y0, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VMULPD       float64_3dea39ef35793c76<>+0(SB), Y1, Y6
+	VADDPD       Y6, Y3, Y3
+	VSUBPD       Y3, Y5, Y5
+	VSUBPD       Y0, Y5, Y5
+	VMULPD       float64_3fe62e42fee00000<>+0(SB), Y1, Y1
+	VSUBPD       Y5, Y1, Y14
+	VMULPD       float64_c000000000000000<>+0(SB), Y14, Y14
+	VSQRTPD      Y14, Y14
+	VPSLLQ       $0x20, Y15, Y15
+	VPSRLQ       $0x29, Y15, Y15
+	VORPS        float64_4330000000000000<>+0(SB), Y15, Y15
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y15, Y15
+	VMULPD       float64_3e80000000000000<>+0(SB), Y15, Y15
+	VMULPD       float64_401921fb54442d18<>+0(SB), Y15, Y15
+	VMULPD       float64_3ff45f306dc9c883<>+0(SB), Y15, Y3
+	VROUNDPD     $0x03, Y3, Y3
+	VADDPD       float64_4330000000000000<>+0(SB), Y3, Y2
+	VANDPS       float64_0000000000000001<>+0(SB), Y2, Y5
+	VPADDQ       Y5, Y2, Y2
+	VSUBPD       float64_4330000000000000<>+0(SB), Y2, Y3
+	VMULPD       float64_3fe921fb40000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y15, Y15
+	VMULPD       float64_3e64442d00000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y15, Y15
+	VMULPD       float64_3ce8469898cc5170<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y15, Y15
+	VMULPD       Y15, Y15, Y4
+	VMULPD       float64_bda8fa49a0861a9b<>+0(SB), Y4, Y1
+	VADDPD       float64_3e21ee9d7b4e3f05<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_be927e4f7eac4bc6<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_3efa01a019c844f5<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_bf56c16c16c14f91<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_3fa555555555554b<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y4, Y5
+	VMULPD       Y5, Y1, Y1
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y4, Y5
+	VMOVUPD      float64_3ff0000000000000<>+0(SB), Y3
+	VSUBPD       Y5, Y3, Y5
+	VADDPD       Y1, Y5, Y1
+	VMULPD       float64_3de5d8fd1fd19ccd<>+0(SB), Y4, Y0
+	VADDPD       float64_be5ae5e5a9291f5d<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_3ec71de3567d48a1<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_bf2a01a019bfdf03<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_3f8111111110f7d0<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_bfc5555555555548<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y15, Y5
+	VMULPD       Y5, Y0, Y0
+	VADDPD       Y0, Y15, Y0
+	VPSRLQ       $0x01, Y2, Y5
+	VANDPS       float64_0000000000000001<>+0(SB), Y5, Y5
+	VXORPS       Y3, Y3, Y3
+	VPSUBQ       Y5, Y3, Y3
+	VXORPS       Y0, Y1, Y15
+	VANDPS       Y3, Y15, Y15
+	VXORPS       Y15, Y0, Y0
+	VXORPS       Y15, Y1, Y1
+	VPSLLQ       $0x3d, Y2, Y4
+	VANDPS       float64_8000000000000000<>+0(SB), Y4, Y4
+	VXORPS       Y4, Y0, Y0
+	VPSLLQ       $0x3f, Y5, Y5
+	VXORPS       Y5, Y4, Y4
+	VXORPS       Y4, Y1, Y1
+	VMULPD       Y0, Y14, Y15
+	VMULPD       Y1, Y14, Y14
+	VMOVUPD      Y14, 128(AX)
+	VMOVUPD      Y15, 192(AX)
+	VMOVD        CX, X0
+	VPBROADCASTD X0, Y0
+	VMOVD        DX, X1
+	VPBROADCASTD X1, Y1
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	VMOVD        SI, X3
+	VPBROADCASTD X3, Y3
+	VPADDD       counting<>+32(SB), Y1, Y1
+	VMOVD        DI, X4
+	VPBROADCASTD X4, Y4
+	VMOVD        R8, X5
+	VPBROADCASTD X5, Y5
+	VMOVUPD      float64_00000000d2511f53<>+0(SB), Y6
+	VMOVUPD      float64_00000000cd9e8d57<>+0(SB), Y7
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VPMULUDQ     Y0, Y6, Y8
+	VPMULUDQ     Y2, Y7, Y9
+	VPSRLQ       $0x20, Y9, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VXORPS       Y1, Y0, Y0
+	VXORPS       Y3, Y2, Y2
+	VXORPS       Y4, Y0, Y0
+	VXORPS       Y5, Y2, Y2
+	VMOVUPD      Y9, Y1
+	VMOVUPD      Y8, Y3
+	VPADDD       float64_000000009e3779b9<>+0(SB), Y4, Y4
+	VPADDD       float64_00000000bb67ae85<>+0(SB), Y5, Y5
+	VMOVUPD      Y2, Y14
+	VMOVUPD      Y3, Y15
+	VPSLLQ       $0x20, Y0, Y0
+	VPSRLQ       $0x29, Y0, Y0
+	VORPS        float64_4330000000000000<>+0(SB), Y0, Y0
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y0, Y0
+	VMULPD       float64_3e80000000000000<>+0(SB), Y0, Y0
+	VANDPS       float64_000fffffffffffff<>+0(SB), Y0, Y2
+	VORPS        float64_3fe0000000000000<>+0(SB), Y2, Y2
+	VPSRLQ       $0x34, Y0, Y3
+	VPSUBQ       float64_3fe6a09e667f3bcd<>+0(SB), Y2, Y4
+	VPSRLQ       $0x3f, Y4, Y4
+	VPSUBQ       Y4, Y3, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y2, Y2
+	VPADDQ       float64_4337fffffffffc02<>+0(SB), Y3, Y3
+	VSUBPD       float64_4338000000000000<>+0(SB), Y3, Y3
+	VSUBPD       float64_3ff0000000000000<>+0(SB), Y2, Y2
+	VADDPD       float64_4000000000000000<>+0(SB), Y2, Y5
+	VDIVPD       Y5, Y2, Y5
+	VMULPD       Y5, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       float64_3fc2f112df3e5244<>+0(SB), Y7, Y8
+	VADDPD       float64_3fc7466496cb03de<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VADDPD       float64_3fd2492494229359<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VADDPD       float64_3fe5555555555593<>+0(SB), Y8, Y8
+	VMULPD       Y8, Y6, Y6
+	VMULPD       float64_3fc39a09d078c69f<>+0(SB), Y7, Y8
+	VADDPD       float64_3fcc71c51d8e78af<>+0(SB), Y8, Y8
+	VMULPD       Y7, Y8, Y8
+	VADDPD       float64_3fd999999997fa04<>+0(SB), Y8, Y8
+	VMULPD       Y8, Y7, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y2, Y7
+	VMULPD       Y2, Y7, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VMULPD       float64_3dea39ef35793c76<>+0(SB), Y3, Y8
+	VADDPD       Y8, Y5, Y5
+	VSUBPD       Y5, Y7, Y7
+	VSUBPD       Y2, Y7, Y7
+	VMULPD       float64_3fe62e42fee00000<>+0(SB), Y3, Y3
+	VSUBPD       Y7, Y3, Y0
+	VMULPD       float64_c000000000000000<>+0(SB), Y0, Y0
+	VSQRTPD      Y0, Y0
+	VPSLLQ       $0x20, Y1, Y1
+	VPSRLQ       $0x29, Y1, Y1
+	VORPS        float64_4330000000000000<>+0(SB), Y1, Y1
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y1, Y1
+	VMULPD       float64_3e80000000000000<>+0(SB), Y1, Y1
+	VMULPD       float64_401921fb54442d18<>+0(SB), Y1, Y1
+	VMULPD       float64_3ff45f306dc9c883<>+0(SB), Y1, Y5
+	VROUNDPD     $0x03, Y5, Y5
+	VADDPD       float64_4330000000000000<>+0(SB), Y5, Y4
+	VANDPS       float64_0000000000000001<>+0(SB), Y4, Y7
+	VPADDQ       Y7, Y4, Y4
+	VSUBPD       float64_4330000000000000<>+0(SB), Y4, Y5
+	VMULPD       float64_3fe921fb40000000<>+0(SB), Y5, Y7
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       float64_3e64442d00000000<>+0(SB), Y5, Y7
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       float64_3ce8469898cc5170<>+0(SB), Y5, Y7
+	VSUBPD       Y7, Y1, Y1
+	VMULPD       Y1, Y1, Y6
+	VMULPD       float64_bda8fa49a0861a9b<>+0(SB), Y6, Y3
+	VADDPD       float64_3e21ee9d7b4e3f05<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_be927e4f7eac4bc6<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_3efa01a019c844f5<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_bf56c16c16c14f91<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VADDPD       float64_3fa555555555554b<>+0(SB), Y3, Y3
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y3, Y3
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y6, Y7
+	VMOVUPD      float64_3ff0000000000000<>+0(SB), Y5
+	VSUBPD       Y7, Y5, Y7
+	VADDPD       Y3, Y7, Y3
+	VMULPD       float64_3de5d8fd1fd19ccd<>+0(SB), Y6, Y2
+	VADDPD       float64_be5ae5e5a9291f5d<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_3ec71de3567d48a1<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_bf2a01a019bfdf03<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_3f8111111110f7d0<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y2, Y2
+	VADDPD       float64_bfc5555555555548<>+0(SB), Y2, Y2
+	VMULPD       Y6, Y1, Y7
+	VMULPD       Y7, Y2, Y2
+	VADDPD       Y2, Y1, Y2
+	VPSRLQ       $0x01, Y4, Y7
+	VANDPS       float64_0000000000000001<>+0(SB), Y7, Y7
+	VXORPS       Y5, Y5, Y5
+	VPSUBQ       Y7, Y5, Y5
+	VXORPS       Y2, Y3, Y1
+	VANDPS       Y5, Y1, Y1
+	VXORPS       Y1, Y2, Y2
+	VXORPS       Y1, Y3, Y3
+	VPSLLQ       $0x3d, Y4, Y6
+	VANDPS       float64_8000000000000000<>+0(SB), Y6, Y6
+	VXORPS       Y6, Y2, Y2
+	VPSLLQ       $0x3f, Y7, Y7
+	VXORPS       Y7, Y6, Y6
+	VXORPS       Y6, Y3, Y3
+	VMULPD       Y2, Y0, Y1
+	VMULPD       Y3, Y0, Y0
+	VMOVUPD      Y0, 32(AX)
+	VMOVUPD      Y1, 96(AX)
+	VPSLLQ       $0x20, Y14, Y14
+	VPSRLQ       $0x29, Y14, Y14
+	VORPS        float64_4330000000000000<>+0(SB), Y14, Y14
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y14, Y14
+	VMULPD       float64_3e80000000000000<>+0(SB), Y14, Y14
+	VANDPS       float64_000fffffffffffff<>+0(SB), Y14, Y0
+	VORPS        float64_3fe0000000000000<>+0(SB), Y0, Y0
+	VPSRLQ       $0x34, Y14, Y1
+	VPSUBQ       float64_3fe6a09e667f3bcd<>+0(SB), Y0, Y2
+	VPSRLQ       $0x3f, Y2, Y2
+	VPSUBQ       Y2, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       float64_4337fffffffffc02<>+0(SB), Y1, Y1
+	VSUBPD       float64_4338000000000000<>+0(SB), Y1, Y1
+	VSUBPD       float64_3ff0000000000000<>+0(SB), Y0, Y0
+	VADDPD       float64_4000000000000000<>+0(SB), Y0, Y3
+	VDIVPD       Y3, Y0, Y3
+	VMULPD       Y3, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMULPD       float64_3fc2f112df3e5244<>+0(SB), Y5, Y6
+	VADDPD       float64_3fc7466496cb03de<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VADDPD       float64_3fd2492494229359<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VADDPD       float64_3fe5555555555593<>+0(SB), Y6, Y6
+	VMULPD       Y6, Y4, Y4
+	VMULPD       float64_3fc39a09d078c69f<>+0(SB), Y5, Y6
+	VADDPD       float64_3fcc71c51d8e78af<>+0(SB), Y6, Y6
+	VMULPD       Y5, Y6, Y6
+	VADDPD       float64_3fd999999997fa04<>+0(SB), Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y0, Y5
+	VMULPD       Y0, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VMULPD       float64_3dea39ef35793c76<>+0(SB), Y1, Y6
+	VADDPD       Y6, Y3, Y3
+	VSUBPD       Y3, Y5, Y5
+	VSUBPD       Y0, Y5, Y5
+	VMULPD       float64_3fe62e42fee00000<>+0(SB), Y1, Y1
+	VSUBPD       Y5, Y1, Y14
+	VMULPD       float64_c000000000000000<>+0(SB), Y14, Y14
+	VSQRTPD      Y14, Y14
+	VPSLLQ       $0x20, Y15, Y15
+	VPSRLQ       $0x29, Y15, Y15
+	VORPS        float64_4330000000000000<>+0(SB), Y15, Y15
+	VSUBPD       float64_432fffffffffffff<>+0(SB), Y15, Y15
+	VMULPD       float64_3e80000000000000<>+0(SB), Y15, Y15
+	VMULPD       float64_401921fb54442d18<>+0(SB), Y15, Y15
+	VMULPD       float64_3ff45f306dc9c883<>+0(SB), Y15, Y3
+	VROUNDPD     $0x03, Y3, Y3
+	VADDPD       float64_4330000000000000<>+0(SB), Y3, Y2
+	VANDPS       float64_0000000000000001<>+0(SB), Y2, Y5
+	VPADDQ       Y5, Y2, Y2
+	VSUBPD       float64_4330000000000000<>+0(SB), Y2, Y3
+	VMULPD       float64_3fe921fb40000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y15, Y15
+	VMULPD       float64_3e64442d00000000<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y15, Y15
+	VMULPD       float64_3ce8469898cc5170<>+0(SB), Y3, Y5
+	VSUBPD       Y5, Y15, Y15
+	VMULPD       Y15, Y15, Y4
+	VMULPD       float64_bda8fa49a0861a9b<>+0(SB), Y4, Y1
+	VADDPD       float64_3e21ee9d7b4e3f05<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_be927e4f7eac4bc6<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_3efa01a019c844f5<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_bf56c16c16c14f91<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y1, Y1
+	VADDPD       float64_3fa555555555554b<>+0(SB), Y1, Y1
+	VMULPD       Y4, Y4, Y5
+	VMULPD       Y5, Y1, Y1
+	VMULPD       float64_3fe0000000000000<>+0(SB), Y4, Y5
+	VMOVUPD      float64_3ff0000000000000<>+0(SB), Y3
+	VSUBPD       Y5, Y3, Y5
+	VADDPD       Y1, Y5, Y1
+	VMULPD       float64_3de5d8fd1fd19ccd<>+0(SB), Y4, Y0
+	VADDPD       float64_be5ae5e5a9291f5d<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_3ec71de3567d48a1<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_bf2a01a019bfdf03<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_3f8111111110f7d0<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y0, Y0
+	VADDPD       float64_bfc5555555555548<>+0(SB), Y0, Y0
+	VMULPD       Y4, Y15, Y5
+	VMULPD       Y5, Y0, Y0
+	VADDPD       Y0, Y15, Y0
+	VPSRLQ       $0x01, Y2, Y5
+	VANDPS       float64_0000000000000001<>+0(SB), Y5, Y5
+	VXORPS       Y3, Y3, Y3
+	VPSUBQ       Y5, Y3, Y3
+	VXORPS       Y0, Y1, Y15
+	VANDPS       Y3, Y15, Y15
+	VXORPS       Y15, Y0, Y0
+	VXORPS       Y15, Y1, Y1
+	VPSLLQ       $0x3d, Y2, Y4
+	VANDPS       float64_8000000000000000<>+0(SB), Y4, Y4
+	VXORPS       Y4, Y0, Y0
+	VPSLLQ       $0x3f, Y5, Y5
+	VXORPS       Y5, Y4, Y4
+	VXORPS       Y4, Y1, Y1
+	VMULPD       Y0, Y14, Y15
+	VMULPD       Y1, Y14, Y14
+	VMOVUPD      Y14, 160(AX)
+	VMOVUPD      Y15, 224(AX)
+	VZEROUPPER
+	RET
+
+DATA counting<>+0(SB)/8, $0x0000000000000000
+DATA counting<>+8(SB)/8, $0x0000000000000001
+DATA counting<>+16(SB)/8, $0x0000000000000002
+DATA counting<>+24(SB)/8, $0x0000000000000003
+DATA counting<>+32(SB)/8, $0x0000000000000004
+DATA counting<>+40(SB)/8, $0x0000000000000005
+DATA counting<>+48(SB)/8, $0x0000000000000006
+DATA counting<>+56(SB)/8, $0x0000000000000007
+GLOBL counting<>(SB), RODATA|NOPTR, $64
+
+DATA float64_00000000d2511f53<>+0(SB)/8, $0x00000000d2511f53
+DATA float64_00000000d2511f53<>+8(SB)/8, $0x00000000d2511f53
+DATA float64_00000000d2511f53<>+16(SB)/8, $0x00000000d2511f53
+DATA float64_00000000d2511f53<>+24(SB)/8, $0x00000000d2511f53
+GLOBL float64_00000000d2511f53<>(SB), RODATA|NOPTR, $32
+
+DATA float64_00000000cd9e8d57<>+0(SB)/8, $0x00000000cd9e8d57
+DATA float64_00000000cd9e8d57<>+8(SB)/8, $0x00000000cd9e8d57
+DATA float64_00000000cd9e8d57<>+16(SB)/8, $0x00000000cd9e8d57
+DATA float64_00000000cd9e8d57<>+24(SB)/8, $0x00000000cd9e8d57
+GLOBL float64_00000000cd9e8d57<>(SB), RODATA|NOPTR, $32
+
+DATA float64_000000009e3779b9<>+0(SB)/8, $0x000000009e3779b9
+DATA float64_000000009e3779b9<>+8(SB)/8, $0x000000009e3779b9
+DATA float64_000000009e3779b9<>+16(SB)/8, $0x000000009e3779b9
+DATA float64_000000009e3779b9<>+24(SB)/8, $0x000000009e3779b9
+GLOBL float64_000000009e3779b9<>(SB), RODATA|NOPTR, $32
+
+DATA float64_00000000bb67ae85<>+0(SB)/8, $0x00000000bb67ae85
+DATA float64_00000000bb67ae85<>+8(SB)/8, $0x00000000bb67ae85
+DATA float64_00000000bb67ae85<>+16(SB)/8, $0x00000000bb67ae85
+DATA float64_00000000bb67ae85<>+24(SB)/8, $0x00000000bb67ae85
+GLOBL float64_00000000bb67ae85<>(SB), RODATA|NOPTR, $32
+
+DATA float64_4330000000000000<>+0(SB)/8, $0x4330000000000000
+DATA float64_4330000000000000<>+8(SB)/8, $0x4330000000000000
+DATA float64_4330000000000000<>+16(SB)/8, $0x4330000000000000
+DATA float64_4330000000000000<>+24(SB)/8, $0x4330000000000000
+GLOBL float64_4330000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_432fffffffffffff<>+0(SB)/8, $0x432fffffffffffff
+DATA float64_432fffffffffffff<>+8(SB)/8, $0x432fffffffffffff
+DATA float64_432fffffffffffff<>+16(SB)/8, $0x432fffffffffffff
+DATA float64_432fffffffffffff<>+24(SB)/8, $0x432fffffffffffff
+GLOBL float64_432fffffffffffff<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3e80000000000000<>+0(SB)/8, $0x3e80000000000000
+DATA float64_3e80000000000000<>+8(SB)/8, $0x3e80000000000000
+DATA float64_3e80000000000000<>+16(SB)/8, $0x3e80000000000000
+DATA float64_3e80000000000000<>+24(SB)/8, $0x3e80000000000000
+GLOBL float64_3e80000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_000fffffffffffff<>+0(SB)/8, $0x000fffffffffffff
+DATA float64_000fffffffffffff<>+8(SB)/8, $0x000fffffffffffff
+DATA float64_000fffffffffffff<>+16(SB)/8, $0x000fffffffffffff
+DATA float64_000fffffffffffff<>+24(SB)/8, $0x000fffffffffffff
+GLOBL float64_000fffffffffffff<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fe0000000000000<>+0(SB)/8, $0x3fe0000000000000
+DATA float64_3fe0000000000000<>+8(SB)/8, $0x3fe0000000000000
+DATA float64_3fe0000000000000<>+16(SB)/8, $0x3fe0000000000000
+DATA float64_3fe0000000000000<>+24(SB)/8, $0x3fe0000000000000
+GLOBL float64_3fe0000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fe6a09e667f3bcd<>+0(SB)/8, $0x3fe6a09e667f3bcd
+DATA float64_3fe6a09e667f3bcd<>+8(SB)/8, $0x3fe6a09e667f3bcd
+DATA float64_3fe6a09e667f3bcd<>+16(SB)/8, $0x3fe6a09e667f3bcd
+DATA float64_3fe6a09e667f3bcd<>+24(SB)/8, $0x3fe6a09e667f3bcd
+GLOBL float64_3fe6a09e667f3bcd<>(SB), RODATA|NOPTR, $32
+
+DATA float64_4337fffffffffc02<>+0(SB)/8, $0x4337fffffffffc02
+DATA float64_4337fffffffffc02<>+8(SB)/8, $0x4337fffffffffc02
+DATA float64_4337fffffffffc02<>+16(SB)/8, $0x4337fffffffffc02
+DATA float64_4337fffffffffc02<>+24(SB)/8, $0x4337fffffffffc02
+GLOBL float64_4337fffffffffc02<>(SB), RODATA|NOPTR, $32
+
+DATA float64_4338000000000000<>+0(SB)/8, $0x4338000000000000
+DATA float64_4338000000000000<>+8(SB)/8, $0x4338000000000000
+DATA float64_4338000000000000<>+16(SB)/8, $0x4338000000000000
+DATA float64_4338000000000000<>+24(SB)/8, $0x4338000000000000
+GLOBL float64_4338000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fc2f112df3e5244<>+0(SB)/8, $0x3fc2f112df3e5244
+DATA float64_3fc2f112df3e5244<>+8(SB)/8, $0x3fc2f112df3e5244
+DATA float64_3fc2f112df3e5244<>+16(SB)/8, $0x3fc2f112df3e5244
+DATA float64_3fc2f112df3e5244<>+24(SB)/8, $0x3fc2f112df3e5244
+GLOBL float64_3fc2f112df3e5244<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fc7466496cb03de<>+0(SB)/8, $0x3fc7466496cb03de
+DATA float64_3fc7466496cb03de<>+8(SB)/8, $0x3fc7466496cb03de
+DATA float64_3fc7466496cb03de<>+16(SB)/8, $0x3fc7466496cb03de
+DATA float64_3fc7466496cb03de<>+24(SB)/8, $0x3fc7466496cb03de
+GLOBL float64_3fc7466496cb03de<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fd2492494229359<>+0(SB)/8, $0x3fd2492494229359
+DATA float64_3fd2492494229359<>+8(SB)/8, $0x3fd2492494229359
+DATA float64_3fd2492494229359<>+16(SB)/8, $0x3fd2492494229359
+DATA float64_3fd2492494229359<>+24(SB)/8, $0x3fd2492494229359
+GLOBL float64_3fd2492494229359<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fe5555555555593<>+0(SB)/8, $0x3fe5555555555593
+DATA float64_3fe5555555555593<>+8(SB)/8, $0x3fe5555555555593
+DATA float64_3fe5555555555593<>+16(SB)/8, $0x3fe5555555555593
+DATA float64_3fe5555555555593<>+24(SB)/8, $0x3fe5555555555593
+GLOBL float64_3fe5555555555593<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fc39a09d078c69f<>+0(SB)/8, $0x3fc39a09d078c69f
+DATA float64_3fc39a09d078c69f<>+8(SB)/8, $0x3fc39a09d078c69f
+DATA float64_3fc39a09d078c69f<>+16(SB)/8, $0x3fc39a09d078c69f
+DATA float64_3fc39a09d078c69f<>+24(SB)/8, $0x3fc39a09d078c69f
+GLOBL float64_3fc39a09d078c69f<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fcc71c51d8e78af<>+0(SB)/8, $0x3fcc71c51d8e78af
+DATA float64_3fcc71c51d8e78af<>+8(SB)/8, $0x3fcc71c51d8e78af
+DATA float64_3fcc71c51d8e78af<>+16(SB)/8, $0x3fcc71c51d8e78af
+DATA float64_3fcc71c51d8e78af<>+24(SB)/8, $0x3fcc71c51d8e78af
+GLOBL float64_3fcc71c51d8e78af<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fd999999997fa04<>+0(SB)/8, $0x3fd999999997fa04
+DATA float64_3fd999999997fa04<>+8(SB)/8, $0x3fd999999997fa04
+DATA float64_3fd999999997fa04<>+16(SB)/8, $0x3fd999999997fa04
+DATA float64_3fd999999997fa04<>+24(SB)/8, $0x3fd999999997fa04
+GLOBL float64_3fd999999997fa04<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3dea39ef35793c76<>+0(SB)/8, $0x3dea39ef35793c76
+DATA float64_3dea39ef35793c76<>+8(SB)/8, $0x3dea39ef35793c76
+DATA float64_3dea39ef35793c76<>+16(SB)/8, $0x3dea39ef35793c76
+DATA float64_3dea39ef35793c76<>+24(SB)/8, $0x3dea39ef35793c76
+GLOBL float64_3dea39ef35793c76<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fe62e42fee00000<>+0(SB)/8, $0x3fe62e42fee00000
+DATA float64_3fe62e42fee00000<>+8(SB)/8, $0x3fe62e42fee00000
+DATA float64_3fe62e42fee00000<>+16(SB)/8, $0x3fe62e42fee00000
+DATA float64_3fe62e42fee00000<>+24(SB)/8, $0x3fe62e42fee00000
+GLOBL float64_3fe62e42fee00000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_c000000000000000<>+0(SB)/8, $0xc000000000000000
+DATA float64_c000000000000000<>+8(SB)/8, $0xc000000000000000
+DATA float64_c000000000000000<>+16(SB)/8, $0xc000000000000000
+DATA float64_c000000000000000<>+24(SB)/8, $0xc000000000000000
+GLOBL float64_c000000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_401921fb54442d18<>+0(SB)/8, $0x401921fb54442d18
+DATA float64_401921fb54442d18<>+8(SB)/8, $0x401921fb54442d18
+DATA float64_401921fb54442d18<>+16(SB)/8, $0x401921fb54442d18
+DATA float64_401921fb54442d18<>+24(SB)/8, $0x401921fb54442d18
+GLOBL float64_401921fb54442d18<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3ff45f306dc9c883<>+0(SB)/8, $0x3ff45f306dc9c883
+DATA float64_3ff45f306dc9c883<>+8(SB)/8, $0x3ff45f306dc9c883
+DATA float64_3ff45f306dc9c883<>+16(SB)/8, $0x3ff45f306dc9c883
+DATA float64_3ff45f306dc9c883<>+24(SB)/8, $0x3ff45f306dc9c883
+GLOBL float64_3ff45f306dc9c883<>(SB), RODATA|NOPTR, $32
+
+DATA float64_0000000000000001<>+0(SB)/8, $0x0000000000000001
+DATA float64_0000000000000001<>+8(SB)/8, $0x0000000000000001
+DATA float64_0000000000000001<>+16(SB)/8, $0x0000000000000001
+DATA float64_0000000000000001<>+24(SB)/8, $0x0000000000000001
+GLOBL float64_0000000000000001<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fe921fb40000000<>+0(SB)/8, $0x3fe921fb40000000
+DATA float64_3fe921fb40000000<>+8(SB)/8, $0x3fe921fb40000000
+DATA float64_3fe921fb40000000<>+16(SB)/8, $0x3fe921fb40000000
+DATA float64_3fe921fb40000000<>+24(SB)/8, $0x3fe921fb40000000
+GLOBL float64_3fe921fb40000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3e64442d00000000<>+0(SB)/8, $0x3e64442d00000000
+DATA float64_3e64442d00000000<>+8(SB)/8, $0x3e64442d00000000
+DATA float64_3e64442d00000000<>+16(SB)/8, $0x3e64442d00000000
+DATA float64_3e64442d00000000<>+24(SB)/8, $0x3e64442d00000000
+GLOBL float64_3e64442d00000000<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3ce8469898cc5170<>+0(SB)/8, $0x3ce8469898cc5170
+DATA float64_3ce8469898cc5170<>+8(SB)/8, $0x3ce8469898cc5170
+DATA float64_3ce8469898cc5170<>+16(SB)/8, $0x3ce8469898cc5170
+DATA float64_3ce8469898cc5170<>+24(SB)/8, $0x3ce8469898cc5170
+GLOBL float64_3ce8469898cc5170<>(SB), RODATA|NOPTR, $32
+
+DATA float64_bda8fa49a0861a9b<>+0(SB)/8, $0xbda8fa49a0861a9b
+DATA float64_bda8fa49a0861a9b<>+8(SB)/8, $0xbda8fa49a0861a9b
+DATA float64_bda8fa49a0861a9b<>+16(SB)/8, $0xbda8fa49a0861a9b
+DATA float64_bda8fa49a0861a9b<>+24(SB)/8, $0xbda8fa49a0861a9b
+GLOBL float64_bda8fa49a0861a9b<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3e21ee9d7b4e3f05<>+0(SB)/8, $0x3e21ee9d7b4e3f05
+DATA float64_3e21ee9d7b4e3f05<>+8(SB)/8, $0x3e21ee9d7b4e3f05
+DATA float64_3e21ee9d7b4e3f05<>+16(SB)/8, $0x3e21ee9d7b4e3f05
+DATA float64_3e21ee9d7b4e3f05<>+24(SB)/8, $0x3e21ee9d7b4e3f05
+GLOBL float64_3e21ee9d7b4e3f05<>(SB), RODATA|NOPTR, $32
+
+DATA float64_be927e4f7eac4bc6<>+0(SB)/8, $0xbe927e4f7eac4bc6
+DATA float64_be927e4f7eac4bc6<>+8(SB)/8, $0xbe927e4f7eac4bc6
+DATA float64_be927e4f7eac4bc6<>+16(SB)/8, $0xbe927e4f7eac4bc6
+DATA float64_be927e4f7eac4bc6<>+24(SB)/8, $0xbe927e4f7eac4bc6
+GLOBL float64_be927e4f7eac4bc6<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3efa01a019c844f5<>+0(SB)/8, $0x3efa01a019c844f5
+DATA float64_3efa01a019c844f5<>+8(SB)/8, $0x3efa01a019c844f5
+DATA float64_3efa01a019c844f5<>+16(SB)/8, $0x3efa01a019c844f5
+DATA float64_3efa01a019c844f5<>+24(SB)/8, $0x3efa01a019c844f5
+GLOBL float64_3efa01a019c844f5<>(SB), RODATA|NOPTR, $32
+
+DATA float64_bf56c16c16c14f91<>+0(SB)/8, $0xbf56c16c16c14f91
+DATA float64_bf56c16c16c14f91<>+8(SB)/8, $0xbf56c16c16c14f91
+DATA float64_bf56c16c16c14f91<>+16(SB)/8, $0xbf56c16c16c14f91
+DATA float64_bf56c16c16c14f91<>+24(SB)/8, $0xbf56c16c16c14f91
+GLOBL float64_bf56c16c16c14f91<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3fa555555555554b<>+0(SB)/8, $0x3fa555555555554b
+DATA float64_3fa555555555554b<>+8(SB)/8, $0x3fa555555555554b
+DATA float64_3fa555555555554b<>+16(SB)/8, $0x3fa555555555554b
+DATA float64_3fa555555555554b<>+24(SB)/8, $0x3fa555555555554b
+GLOBL float64_3fa555555555554b<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3de5d8fd1fd19ccd<>+0(SB)/8, $0x3de5d8fd1fd19ccd
+DATA float64_3de5d8fd1fd19ccd<>+8(SB)/8, $0x3de5d8fd1fd19ccd
+DATA float64_3de5d8fd1fd19ccd<>+16(SB)/8, $0x3de5d8fd1fd19ccd
+DATA float64_3de5d8fd1fd19ccd<>+24(SB)/8, $0x3de5d8fd1fd19ccd
+GLOBL float64_3de5d8fd1fd19ccd<>(SB), RODATA|NOPTR, $32
+
+DATA float64_be5ae5e5a9291f5d<>+0(SB)/8, $0xbe5ae5e5a9291f5d
+DATA float64_be5ae5e5a9291f5d<>+8(SB)/8, $0xbe5ae5e5a9291f5d
+DATA float64_be5ae5e5a9291f5d<>+16(SB)/8, $0xbe5ae5e5a9291f5d
+DATA float64_be5ae5e5a9291f5d<>+24(SB)/8, $0xbe5ae5e5a9291f5d
+GLOBL float64_be5ae5e5a9291f5d<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3ec71de3567d48a1<>+0(SB)/8, $0x3ec71de3567d48a1
+DATA float64_3ec71de3567d48a1<>+8(SB)/8, $0x3ec71de3567d48a1
+DATA float64_3ec71de3567d48a1<>+16(SB)/8, $0x3ec71de3567d48a1
+DATA float64_3ec71de3567d48a1<>+24(SB)/8, $0x3ec71de3567d48a1
+GLOBL float64_3ec71de3567d48a1<>(SB), RODATA|NOPTR, $32
+
+DATA float64_bf2a01a019bfdf03<>+0(SB)/8, $0xbf2a01a019bfdf03
+DATA float64_bf2a01a019bfdf03<>+8(SB)/8, $0xbf2a01a019bfdf03
+DATA float64_bf2a01a019bfdf03<>+16(SB)/8, $0xbf2a01a019bfdf03
+DATA float64_bf2a01a019bfdf03<>+24(SB)/8, $0xbf2a01a019bfdf03
+GLOBL float64_bf2a01a019bfdf03<>(SB), RODATA|NOPTR, $32
+
+DATA float64_3f8111111110f7d0<>+0(SB)/8, $0x3f8111111110f7d0
+DATA float64_3f8111111110f7d0<>+8(SB)/8, $0x3f8111111110f7d0
+DATA float64_3f8111111110f7d0<>+16(SB)/8, $0x3f8111111110f7d0
+DATA float64_3f8111111110f7d0<>+24(SB)/8, $0x3f8111111110f7d0
+GLOBL float64_3f8111111110f7d0<>(SB), RODATA|NOPTR, $32
+
+DATA float64_bfc5555555555548<>+0(SB)/8, $0xbfc5555555555548
+DATA float64_bfc5555555555548<>+8(SB)/8, $0xbfc5555555555548
+DATA float64_bfc5555555555548<>+16(SB)/8, $0xbfc5555555555548
+DATA float64_bfc5555555555548<>+24(SB)/8, $0xbfc5555555555548
+GLOBL float64_bfc5555555555548<>(SB), RODATA|NOPTR, $32

@@ -53,3 +53,8 @@ func updateF64AVX512(theta []float64, velocity []float64, grad []float64, lr flo
 //
 //go:noescape
 func tanhF64AVX512(x []float64)
+
+// normals is philox.Normals.
+//
+//go:noescape
+func normalsF64AVX512(deviates *[4][8]float64, key uint64, counter [4]uint32)

@@ -23,6 +23,7 @@ func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]
 
 	s := p.Session
 	rule := s.Rule()
+	p.Observations.Begin(s, r.normals)
 	feedback := p.FirstFeedback()
 	p.T, p.Loss, p.Behaviour = 0, 0, kernels.Behaviour{}
 	for trial := p.From; trial < p.To; trial++ {
@@ -31,7 +32,7 @@ func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]
 		p.Trials++
 		for step := 0; ; step++ {
 			t := p.T
-			left, right := s.Observe(trial, step)
+			left, right := p.Observations.At(trial, step)
 			x := p.Input[t*kernels.Inputs:][:kernels.Inputs]
 			x[0], x[1], x[2] = F(left), F(right), feedback
 			r.step(p.State(t), net, x, ld)

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"radd/internal/philox"
 	"radd/kernels"
 )
 
@@ -17,6 +18,7 @@ func genericRoutines[F kernels.Float]() *routines[F] {
 		addOuterProducts: addOuterProducts[F],
 		update:           update[F],
 		tanh:             tanh[F],
+		normals:          philox.Normals,
 	}
 }
 

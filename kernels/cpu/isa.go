@@ -7,6 +7,7 @@ import (
 
 	"radd/internal/input"
 	"radd/kernels"
+	"radd/task"
 )
 
 // ISA is an instruction set that the kernels are written in.
@@ -81,6 +82,9 @@ type routines[F kernels.Float] struct {
 
 	// tanh replaces every element of x by its hyperbolic tangent.
 	tanh func(x []F)
+
+	// normals is philox.Normals, to the bit.
+	normals task.Normals
 }
 
 // routinesOf returns the routines of a supported instruction set. It panics for

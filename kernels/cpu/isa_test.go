@@ -1,9 +1,9 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 	"testing"
-	"fmt"
 
 	"radd/kernels"
 )
@@ -21,7 +21,8 @@ func relative[F kernels.Float](got, want []F) float64 {
 func compare[F kernels.Float](t *testing.T, isa ISA, n int) {
 	d := draw[F](t, n)
 	g, v := New[F](Generic, 1), New[F](isa, 1)
-	defer g.Close(); defer v.Close()
+	defer g.Close()
+	defer v.Close()
 	lg := g.Forward(d.theta, 0, d.batch.Tapes)
 	hg := append([]F(nil), d.batch.Tapes[0].Hidden[:d.batch.Tapes[0].T*n]...)
 	T := d.batch.Tapes[0].T

@@ -53,12 +53,3 @@ func (k *kernel) update() {
 	}, theta, velocity, grad)
 	k.end()
 }
-
-// address is where a parameter lies.
-func (k *kernel) address(name string) operand.Mem {
-	b, err := k.Param(name).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	return b.Addr
-}

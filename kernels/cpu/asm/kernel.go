@@ -98,6 +98,28 @@ func (k *kernel) subtractProduct(x, y, sum operand.Op) {
 // multiplyAdd makes z of x·z + y.
 func (k *kernel) multiplyAdd(y, x, z operand.Op) { k.pick(k.VFMADD213PS, k.VFMADD213PD, y, x, z) }
 
+// and, or, xor and truncate; truncate drops what is behind the point.
+func (k *kernel) and(x, y, to operand.Op) { k.bitwise(k.VANDPS, k.VPANDD, x, y, to) }
+func (k *kernel) or(x, y, to operand.Op)  { k.bitwise(k.VORPS, k.VPORD, x, y, to) }
+func (k *kernel) xor(x, y, to operand.Op) { k.bitwise(k.VXORPS, k.VPXORD, x, y, to) }
+
+func (k *kernel) bitwise(short, long func(...operand.Op), x, y, to operand.Op) {
+	if k.bytes == 64 {
+		long(x, y, to)
+	} else {
+		short(x, y, to)
+	}
+}
+
+func (k *kernel) truncate(x, to operand.Op) {
+	const towardZero = 3
+	if k.bytes == 64 {
+		k.VRNDSCALEPD(operand.Imm(towardZero), x, to)
+	} else {
+		k.VROUNDPD(operand.Imm(towardZero), x, to)
+	}
+}
+
 func (k *kernel) zero(to operand.Op) {
 	if k.bytes == 64 {
 		k.VPXORD(to, to, to)
@@ -217,6 +239,15 @@ func (k *kernel) integer(name string) reg.GPVirtual {
 // toBytes turns a number of elements into bytes.
 func (k *kernel) toBytes(n reg.GPVirtual) {
 	k.SHLQ(operand.Imm(map[bool]uint64{false: 2, true: 3}[k.double]), n)
+}
+
+// address is where a parameter lies.
+func (k *kernel) address(name string) operand.Mem {
+	b, err := k.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
 }
 
 // end ends the function.

@@ -32,6 +32,9 @@ func main() {
 			k.addOuterProducts()
 			k.update()
 			k.tanh()
+			if double {
+				k.normals()
+			}
 		}
 		file, err := ctx.Result()
 		if err != nil {

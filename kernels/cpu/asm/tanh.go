@@ -30,29 +30,21 @@ var (
 // nothing cancels, down to subnormal numbers. Above the limit of a the quotient
 // rounds to 1. The minimum returns its second operand if one is not a number.
 func (k *kernel) hyperbolicTangent(x reg.Register, free int) {
-	limit, mantissa, bias := 10.0, 23, 127
+	limit, mantissa := 10.0, 23
 	log2e, ln2 := 1/math.Ln2, float64(float32(math.Ln2))
 	ln2Low, q := math.Ln2-ln2, expm1Single
 	magic := 1.5*(1<<23) + 127.0
 	sign := uint64(1) << 31
 	if k.double {
-		limit, mantissa, bias = 20, 52, 1023
+		limit, mantissa = 20, 52
 		ln2, ln2Low, q = math.Ln2, 2.3190468138462996e-17, expm1Double
 		magic, sign = 1.5*(1<<52)+1023, 1<<63
 	}
-	_ = bias
 	v := func(i int) reg.Register { return k.v(free + i) }
 	signOf, y, power, r, r2 := v(0), v(1), v(2), v(3), v(4)
 
-	if k.bytes == 64 {
-		k.pick(func(o ...operand.Op) { k.VPANDD(o[0], o[1], o[2]) }, func(o ...operand.Op) { k.VPANDQ(o[0], o[1], o[2]) },
-			k.bits(sign), x, signOf)
-		k.pick(func(o ...operand.Op) { k.VPXORD(o[0], o[1], o[2]) }, func(o ...operand.Op) { k.VPXORQ(o[0], o[1], o[2]) },
-			x, signOf, y)
-	} else {
-		k.VANDPS(k.bits(sign), x, signOf)
-		k.VXORPS(x, signOf, y)
-	}
+	k.and(k.bits(sign), x, signOf)
+	k.xor(x, signOf, y)
 	k.move(k.constant(limit), r)
 	k.pick(k.VMINPS, k.VMINPD, y, r, y)
 	k.add(y, y, y)
@@ -75,12 +67,7 @@ func (k *kernel) hyperbolicTangent(x reg.Register, free int) {
 	k.addProduct(sum, power, e)
 	k.add(k.constant(2), e, power)
 	k.divide(power, e, x)
-	if k.bytes == 64 {
-		k.pick(func(o ...operand.Op) { k.VPORD(o[0], o[1], o[2]) }, func(o ...operand.Op) { k.VPORQ(o[0], o[1], o[2]) },
-			signOf, x, x)
-	} else {
-		k.VORPS(signOf, x, x)
-	}
+	k.or(signOf, x, x)
 }
 
 // polynomial returns a register with Σ c[i]·x^i by Estrin's scheme, given x and
