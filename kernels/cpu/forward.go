@@ -25,7 +25,7 @@ func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]
 	rule := s.Rule()
 	p.Observations.Begin(s, r.normals)
 	feedback := p.FirstFeedback()
-	p.T, p.Loss, p.Behaviour = 0, 0, kernels.Behaviour{}
+	p.T, p.Behaviour = 0, kernels.Behaviour{}
 	for trial := p.From; trial < p.To; trial++ {
 		p.Reserve(rule.MaxSteps)
 		side := s.TrialSide[trial]
@@ -43,19 +43,36 @@ func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]
 				out = p.Forced.Outcome(t, out.Action)
 			}
 			feedback = F(out.Feedback)
-			counted := rule.Counted(step)
 			p.Trial[t], p.Step[t] = int32(trial), int32(step)
-			p.Target[t], p.Counted[t] = (side+1)/2, counted
+			p.Target[t], p.Counted[t] = (side+1)/2, rule.Counted(step)
 			p.Difference[t], p.Feedback[t] = d, feedback
 			p.T++
-			if counted {
-				p.Loss += o.Loss(side, float64(d))
-			}
 			if out.Ended {
 				p.Count(side, out.Action)
 				break
 			}
 		}
 	}
-	p.Loss *= o.Scale(p.T)
+	p.Loss = loss(o, p)
+}
+
+// loss returns the loss of a passage. It is summed apart from the closed loop,
+// which would wait for every logarithm; and the conversions are apart because
+// amd64's merge into a register's old value, so that in one loop each logarithm
+// would wait for the last.
+func loss[F kernels.Float](o kernels.Objective, p *kernels.Tape[F]) float64 {
+	var block [64]float64
+	sum := 0.0
+	for start := 0; start < p.T; start += len(block) {
+		end := min(start+len(block), p.T)
+		for i, d := range p.Difference[start:end] {
+			block[i] = float64(d)
+		}
+		for i, d := range block[:end-start] {
+			if t := start + i; p.Counted[t] {
+				sum += o.Loss(2*p.Target[t]-1, d)
+			}
+		}
+	}
+	return sum * o.Scale(p.T)
 }
