@@ -33,6 +33,7 @@ type Tape[F Float] struct {
 	Behaviour         // counts over the passage's trials
 
 	Work         []F               // scratch of the backend, of a layout of its own
+	Odds         []float64         // (T) scratch of the backend: Odds of Difference
 	Observations task.Observations // scratch of the backend: reads the session
 
 	first F // feedback input of the passage's first step
@@ -102,6 +103,7 @@ func (t *Tape[F]) Reserve(steps int) {
 	t.Hidden = extend(t.Hidden, (size+1)*t.N)
 	t.Difference = extend(t.Difference, size)
 	t.Feedback = extend(t.Feedback, size)
+	t.Odds = extend(t.Odds, size)
 }
 
 // Workspace returns at least n elements of scratch that keep their values
@@ -169,11 +171,22 @@ func (d *Decisions) Check(s *task.Session) error {
 // Sigmoid is the logistic function.
 func Sigmoid(d float64) float64 { return 1 / (1 + math.Exp(-d)) }
 
+// Odds returns e^−|d|: the odds of the less likely action, from 0 to 1, when d
+// is the logit difference. All of a step's loss and derivative follow from it
+// without another exponential.
+func Odds(d float64) float64 { return math.Exp(-math.Abs(d)) }
+
+// sigmoid returns Sigmoid(d), given Odds(d). It chooses by d's sign with a mask,
+// because a branch on who is right could not be foretold.
+func sigmoid(d, odds float64) float64 {
+	one, x := math.Float64bits(1), math.Float64bits(odds)
+	negative := uint64(int64(math.Float64bits(d)) >> 63)
+	return math.Float64frombits(one^(one^x)&negative) / (1 + odds)
+}
+
 // LogSigmoid is the logarithm of the logistic function, accurate and finite
 // for every finite d: the log-softmax of one of two classes.
-func LogSigmoid(d float64) float64 {
-	return min(d, 0) - log1p(math.Exp(-math.Abs(d)))
-}
+func LogSigmoid(d float64) float64 { return min(d, 0) - log1p(Odds(d)) }
 
 // log1p returns log(1 + e) for e from 0 to 1, within 2 ulp. With s = e/(2 + e)
 // it is 2 atanh(s) = 2s + s³·R(s²), R by Remez's algorithm to a relative error of

@@ -54,6 +54,11 @@ func updateF64AVX2(theta []float64, velocity []float64, grad []float64, lr float
 //go:noescape
 func tanhF64AVX2(x []float64)
 
+// odds replaces every element of d by e^−|d|.
+//
+//go:noescape
+func oddsF64AVX2(d []float64)
+
 // normals is philox.Normals.
 //
 //go:noescape

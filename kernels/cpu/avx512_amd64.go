@@ -54,6 +54,11 @@ func updateF64AVX512(theta []float64, velocity []float64, grad []float64, lr flo
 //go:noescape
 func tanhF64AVX512(x []float64)
 
+// odds replaces every element of d by e^−|d|.
+//
+//go:noescape
+func oddsF64AVX512(d []float64)
+
 // normals is philox.Normals.
 //
 //go:noescape

@@ -72,7 +72,7 @@ func (r *routines[F]) backward(theta []F, o kernels.Objective, p *kernels.Tape[F
 		if t < 0 || !p.Counted[t] {
 			return 0
 		}
-		return F(lossScale * o.Derivative(2*p.Target[t]-1, float64(p.Difference[t])))
+		return F(lossScale * o.DerivativeAt(2*p.Target[t]-1, float64(p.Difference[t]), p.Odds[t]))
 	}
 	carried := 0 // row of e that the next block begins with
 	v.e[n] = derivative(p.T - 1)

@@ -53,25 +53,23 @@ func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]
 			}
 		}
 	}
-	p.Loss = loss(o, p)
+	p.Loss = r.loss(o, p)
 }
 
-// loss returns the loss of a passage. It is summed apart from the closed loop,
-// which would wait for every logarithm; and the conversions are apart because
-// amd64's merge into a register's old value, so that in one loop each logarithm
-// would wait for the last.
-func loss[F kernels.Float](o kernels.Objective, p *kernels.Tape[F]) float64 {
-	var block [64]float64
+// loss returns the loss of a passage and assigns the tape's odds. It is summed
+// apart from the closed loop, which would wait for every logarithm; and the
+// conversions are apart because amd64's merge into a register's old value, so
+// that in one loop each logarithm would wait for the last.
+func (r *routines[F]) loss(o kernels.Objective, p *kernels.Tape[F]) float64 {
+	odds := p.Odds[:p.T]
+	for t, d := range p.Difference[:p.T] {
+		odds[t] = float64(d)
+	}
+	r.odds(odds)
 	sum := 0.0
-	for start := 0; start < p.T; start += len(block) {
-		end := min(start+len(block), p.T)
-		for i, d := range p.Difference[start:end] {
-			block[i] = float64(d)
-		}
-		for i, d := range block[:end-start] {
-			if t := start + i; p.Counted[t] {
-				sum += o.Loss(2*p.Target[t]-1, d)
-			}
+	for t, counted := range p.Counted[:p.T] {
+		if counted {
+			sum += o.LossAt(2*p.Target[t]-1, float64(p.Difference[t]), odds[t])
 		}
 	}
 	return sum * o.Scale(p.T)

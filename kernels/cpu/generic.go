@@ -18,6 +18,7 @@ func genericRoutines[F kernels.Float]() *routines[F] {
 		addOuterProducts: addOuterProducts[F],
 		update:           update[F],
 		tanh:             tanh[F],
+		odds:             odds,
 		normals:          philox.Normals,
 	}
 }
@@ -92,6 +93,12 @@ func tanh[F kernels.Float](h []F) {
 			h[i] = F(x)
 		}
 		h = h[n:]
+	}
+}
+
+func odds(d []float64) {
+	for i, x := range d {
+		d[i] = kernels.Odds(x)
 	}
 }
 

@@ -83,6 +83,9 @@ type routines[F kernels.Float] struct {
 	// tanh replaces every element of x by its hyperbolic tangent.
 	tanh func(x []F)
 
+	// odds replaces every element of d by kernels.Odds of it.
+	odds func(d []float64)
+
 	// normals is philox.Normals, to the bit.
 	normals task.Normals
 }

@@ -23,12 +23,12 @@ func vectorISAs() []ISA {
 func vectorRoutines(isa ISA, dtype string) any {
 	switch {
 	case isa == AVX512 && dtype == "f32":
-		return &routines[float32]{16, 16 * 16, stepF32AVX512, backpropagateF32AVX512, addOuterProductsF32AVX512, updateF32AVX512, tanhF32AVX512, normalsF64AVX512}
+		return &routines[float32]{16, 16 * 16, stepF32AVX512, backpropagateF32AVX512, addOuterProductsF32AVX512, updateF32AVX512, tanhF32AVX512, oddsF64AVX512, normalsF64AVX512}
 	case isa == AVX512:
-		return &routines[float64]{8, 16 * 8, stepF64AVX512, backpropagateF64AVX512, addOuterProductsF64AVX512, updateF64AVX512, tanhF64AVX512, normalsF64AVX512}
+		return &routines[float64]{8, 16 * 8, stepF64AVX512, backpropagateF64AVX512, addOuterProductsF64AVX512, updateF64AVX512, tanhF64AVX512, oddsF64AVX512, normalsF64AVX512}
 	case dtype == "f32":
-		return &routines[float32]{8, 15 * 8, stepF32AVX2, backpropagateF32AVX2, addOuterProductsF32AVX2, updateF32AVX2, tanhF32AVX2, normalsF64AVX2}
+		return &routines[float32]{8, 15 * 8, stepF32AVX2, backpropagateF32AVX2, addOuterProductsF32AVX2, updateF32AVX2, tanhF32AVX2, oddsF64AVX2, normalsF64AVX2}
 	default:
-		return &routines[float64]{4, 15 * 4, stepF64AVX2, backpropagateF64AVX2, addOuterProductsF64AVX2, updateF64AVX2, tanhF64AVX2, normalsF64AVX2}
+		return &routines[float64]{4, 15 * 4, stepF64AVX2, backpropagateF64AVX2, addOuterProductsF64AVX2, updateF64AVX2, tanhF64AVX2, oddsF64AVX2, normalsF64AVX2}
 	}
 }

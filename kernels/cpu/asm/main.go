@@ -33,6 +33,7 @@ func main() {
 			k.update()
 			k.tanh()
 			if double {
+				k.odds()
 				k.normals()
 			}
 		}

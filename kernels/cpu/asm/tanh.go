@@ -30,29 +30,39 @@ var (
 // nothing cancels, down to subnormal numbers. Above the limit of a the quotient
 // rounds to 1. The minimum returns its second operand if one is not a number.
 func (k *kernel) hyperbolicTangent(x reg.Register, free int) {
-	limit, mantissa := 10.0, 23
-	log2e, ln2 := 1/math.Ln2, float64(float32(math.Ln2))
-	ln2Low, q := math.Ln2-ln2, expm1Single
-	magic := 1.5*(1<<23) + 127.0
-	sign := uint64(1) << 31
+	limit, sign := 10.0, uint64(1)<<31
 	if k.double {
-		limit, mantissa = 20, 52
-		ln2, ln2Low, q = math.Ln2, 2.3190468138462996e-17, expm1Double
-		magic, sign = 1.5*(1<<52)+1023, 1<<63
+		limit, sign = 20, 1<<63
 	}
-	v := func(i int) reg.Register { return k.v(free + i) }
-	signOf, y, power, r, r2 := v(0), v(1), v(2), v(3), v(4)
-
+	signOf, y := k.v(free), k.v(free+1)
 	k.and(k.bits(sign), x, signOf)
 	k.xor(x, signOf, y)
-	k.move(k.constant(limit), r)
-	k.pick(k.VMINPS, k.VMINPD, y, r, y)
+	k.move(k.constant(limit), x)
+	k.pick(k.VMINPS, k.VMINPD, y, x, y)
 	k.add(y, y, y)
+	power, less := k.exponential(y, free+2)
+	k.subtract(k.constant(1), power, y)
+	k.addProduct(less, power, y)
+	k.add(k.constant(2), y, power)
+	k.divide(power, y, x)
+	k.or(signOf, x, x)
+}
+
+// exponential returns registers with 2^k and expm1(r), of which 2^k·(1 +
+// expm1(r)) is e^y, using the vector registers from free to free + 6.
+func (k *kernel) exponential(y reg.Register, free int) (power, less reg.Register) {
+	mantissa, magic := 23, 1.5*(1<<23)+127
+	ln2, ln2Low, q := float64(float32(math.Ln2)), math.Ln2-float64(float32(math.Ln2)), expm1Single
+	if k.double {
+		mantissa, magic = 52, 1.5*(1<<52)+1023
+		ln2, ln2Low, q = math.Ln2, 2.3190468138462996e-17, expm1Double
+	}
+	power, r, r2 := k.v(free), k.v(free+1), k.v(free+2)
 
 	// The sum with magic rounds y·log2(e) to an integer, and leaves it, with the
 	// exponent's bias, in the low bits.
 	k.move(k.constant(magic), power)
-	k.addProduct(k.constant(log2e), y, power)
+	k.addProduct(k.constant(1/math.Ln2), y, power)
 	k.subtract(k.constant(magic), power, r2)
 	k.move(y, r)
 	k.subtractProduct(k.constant(ln2), r2, r)
@@ -60,14 +70,26 @@ func (k *kernel) hyperbolicTangent(x reg.Register, free int) {
 	k.pick(k.VPSLLD, k.VPSLLQ, operand.Imm(uint64(mantissa)), power, power)
 
 	k.mul(r, r, r2)
-	sum := k.polynomial(q, r, r2, free+5)
-	k.multiplyAdd(r, r2, sum)
-	e := y
-	k.subtract(k.constant(1), power, e)
-	k.addProduct(sum, power, e)
-	k.add(k.constant(2), e, power)
-	k.divide(power, e, x)
-	k.or(signOf, x, x)
+	less = k.polynomial(q, r, r2, free+3)
+	k.multiplyAdd(r, r2, less)
+	return power, less
+}
+
+// odds writes kernels.Odds over a slice: e^−a, where a is |d| or, beyond it, the
+// last whose exponential is a normal number.
+func (k *kernel) odds() {
+	k.function("odds", "func(d []float64)", "odds replaces every element of d by e^−|d|.")
+	d, n := k.base("d"), k.length("d")
+	k.elementwise(n, func(load, store func(p, v reg.Register)) {
+		load(d, k.v(0))
+		k.or(k.bits(1<<63), k.v(0), k.v(0))
+		k.move(k.constant(-708), k.v(1))
+		k.pick(k.VMAXPS, k.VMAXPD, k.v(0), k.v(1), k.v(0))
+		power, less := k.exponential(k.v(0), 1)
+		k.addProduct(power, less, power)
+		store(d, power)
+	}, d)
+	k.end()
 }
 
 // polynomial returns a register with Σ c[i]·x^i by Estrin's scheme, given x and
