@@ -116,11 +116,18 @@ func (r Record) Check(gradientStep int) error {
 	return nil
 }
 
-// Norm returns the Euclidean norm of v, summed in float64.
+// Norm returns the Euclidean norm of v, summed in float64: four sums side by
+// side, because each addition waits for the last one of its sum.
 func Norm[F Float](v []F) float64 {
-	sum := 0.0
-	for _, x := range v {
-		sum += float64(x) * float64(x)
+	var a, b, c, d float64
+	for ; len(v) >= 4; v = v[4:] {
+		a += float64(v[0]) * float64(v[0])
+		b += float64(v[1]) * float64(v[1])
+		c += float64(v[2]) * float64(v[2])
+		d += float64(v[3]) * float64(v[3])
 	}
-	return math.Sqrt(sum)
+	for _, x := range v {
+		a += float64(x) * float64(x)
+	}
+	return math.Sqrt((a + b) + (c + d))
 }
