@@ -14,15 +14,17 @@ import (
 
 // instructionSet is what the kernels know of a set of vector instructions.
 type instructionSet struct {
-	name  string
-	bytes int // of a vector register
-	panel int // most vectors of a panel: accumulators of a matrix–vector product
-	tile  int // most vectors of a tile of the gradient product, four rows high
+	name      string // as package cpu's ISA
+	suffix    string // of functions
+	bytes     int    // of a vector register
+	registers int
+	panel     int // most vectors of a panel: sums of a matrix–vector product
+	tile      int // most vectors of a tile of the gradient product, four rows high
 }
 
 var (
-	avx2   = instructionSet{name: "avx2", bytes: 32, panel: 15, tile: 3}
-	avx512 = instructionSet{name: "avx512", bytes: 64, panel: 16, tile: 6}
+	avx2   = instructionSet{name: "avx2", suffix: "AVX2", bytes: 32, registers: 16, panel: 15, tile: 3}
+	avx512 = instructionSet{name: "avx512", suffix: "AVX512", bytes: 64, registers: 32, panel: 16, tile: 6}
 )
 
 // kernel writes the functions of one instruction set in one type. Vector
@@ -39,8 +41,7 @@ type kernel struct {
 // function begins a function. Its Go name ends with the type's and the
 // instruction set's.
 func (k *kernel) function(name, signature string, doc ...string) {
-	k.Function(fmt.Sprintf("%s%s%s", name, map[bool]string{false: "F32", true: "F64"}[k.double],
-		map[string]string{"avx2": "AVX2", "avx512": "AVX512"}[k.name]))
+	k.Function(name + map[bool]string{false: "F32", true: "F64"}[k.double] + k.suffix)
 	k.Attributes(attr.NOSPLIT)
 	k.Pragma("noescape")
 	k.SignatureExpr(signature)
@@ -163,7 +164,7 @@ type tail struct {
 	mask reg.Register
 }
 
-// newTail makes the mask of the first count elements, 0 < count < lanes, in a
+// makeTail makes the mask of the first count elements, 0 < count < lanes, in a
 // register that nothing else may use: K1, or the vector register 15 of AVX2.
 func (k *kernel) makeTail(count reg.GPVirtual) tail {
 	if k.bytes == 64 {

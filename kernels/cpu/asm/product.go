@@ -10,12 +10,13 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// groups is the number of accumulators for each of v vectors. Two fused
-// multiply–adds begin every cycle and each takes four, so at least eight must
-// be under way at once.
+// groups is the number of sums for each of v vectors. Two fused multiply–adds
+// begin every cycle and each takes four, so eight should be under way at once.
 func (k *kernel) groups(v int) int {
+	const underWay = 8
+	free := k.registers - 1 // one holds the element that all are multiplied with
 	g := 1
-	for v*g < 8 && 2*v*g <= k.panel+15-k.panel%2 {
+	for v*g < underWay && 2*v*g <= free {
 		g *= 2
 	}
 	return g
