@@ -33,10 +33,10 @@ type Tape[F Float] struct {
 	Behaviour         // counts over the passage's trials
 
 	Work         []F               // scratch of the backend, of a layout of its own
-	Odds         []float64         // (T) scratch of the backend: Odds of Difference
 	Observations task.Observations // scratch of the backend: reads the session
 
-	first F // feedback input of the passage's first step
+	first F         // feedback input of the passage's first step
+	odds  []float64 // scratch: see Odds
 }
 
 // Behaviour counts trials and how they ended.
@@ -103,7 +103,6 @@ func (t *Tape[F]) Reserve(steps int) {
 	t.Hidden = extend(t.Hidden, (size+1)*t.N)
 	t.Difference = extend(t.Difference, size)
 	t.Feedback = extend(t.Feedback, size)
-	t.Odds = extend(t.Odds, size)
 }
 
 // Workspace returns at least n elements of scratch that keep their values
@@ -111,6 +110,13 @@ func (t *Tape[F]) Reserve(steps int) {
 func (t *Tape[F]) Workspace(n int) []F {
 	t.Work = extend(t.Work, n)
 	return t.Work[:n]
+}
+
+// Odds returns scratch of the backend for Odds of every Difference, (T). It
+// keeps its values between calls.
+func (t *Tape[F]) Odds() []float64 {
+	t.odds = extend(t.odds, len(t.Difference))
+	return t.odds[:t.T]
 }
 
 func extend[E any](s []E, size int) []E {

@@ -72,9 +72,9 @@ func ReadWeights(path string) (n int, theta []float64, meta Meta, err error) {
 }
 
 // isArchive reports whether the file can be read and begins as a zip archive
-// does.
+// does, with its first array or, where it has none, with its directory's end.
 func isArchive(path string) bool {
-	const magic = "PK\x03\x04"
+	const magic, empty = "PK\x03\x04", "PK\x05\x06"
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -82,7 +82,7 @@ func isArchive(path string) bool {
 	defer f.Close()
 	head := make([]byte, len(magic))
 	_, err = io.ReadFull(f, head)
-	return err == nil && string(head) == magic
+	return err == nil && (string(head) == magic || string(head) == empty)
 }
 
 // source is a file of either format.

@@ -68,11 +68,12 @@ func (r *routines[F]) backward(theta []F, o kernels.Objective, p *kernels.Tape[F
 	clear(v.e)
 
 	lossScale := float64(scale) * o.Scale(p.T)
+	odds := p.Odds()
 	derivative := func(t int) F {
 		if t < 0 || !p.Counted[t] {
 			return 0
 		}
-		return F(lossScale * o.DerivativeAt(2*p.Target[t]-1, float64(p.Difference[t]), p.Odds[t]))
+		return F(lossScale * o.DerivativeAt(2*p.Target[t]-1, float64(p.Difference[t]), odds[t]))
 	}
 	carried := 0 // row of e that the next block begins with
 	v.e[n] = derivative(p.T - 1)

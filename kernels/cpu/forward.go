@@ -61,7 +61,7 @@ func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]
 // conversions are apart because amd64's merge into a register's old value, so
 // that in one loop each logarithm would wait for the last.
 func (r *routines[F]) loss(o kernels.Objective, p *kernels.Tape[F]) float64 {
-	odds := p.Odds[:p.T]
+	odds := p.Odds()
 	for t, d := range p.Difference[:p.T] {
 		odds[t] = float64(d)
 	}

@@ -5,13 +5,15 @@
 //
 //   - the oracle: losses, gradients, decisions and whole training runs that
 //     independent programs computed in float64 (Fixture);
-//   - central finite differences, all parameters and objectives;
+//   - central finite differences, all parameters and objectives: of its own
+//     loss in float64, of the specification's for a gradient in float32;
 //   - the specification, kernels/cpu, over hidden sizes that straddle vector
 //     widths and over variants of the task;
 //   - itself: stretches, batches, networks trained together, two callers at once
 //     and any GOMAXPROCS give the same bytes as one plain call;
-//   - its contract: what it may write, when it stops, and that a gradient step
-//     takes no memory.
+//   - its contract: what it may write (everything lies between guard cells, at
+//     every alignment, and holds no number beforehand), when it stops, and that
+//     a gradient step takes no memory.
 //
 // # Flips
 //
