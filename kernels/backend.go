@@ -42,7 +42,7 @@ type Backend[F Float] interface {
 // Info names what computes.
 type Info struct {
 	Device string `json:"device"` // "cpu", "gpu:0"
-	ISA    string `json:"isa"`    // instruction set: "generic"
+	ISA    string `json:"isa"`    // instruction set: "generic", "avx2", "avx512"
 	Dtype  string `json:"dtype"`  // "f32" or "f64"
 }
 
