@@ -4,7 +4,7 @@ package cpu
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go run asm/kernel.go asm/main.go asm/elementwise.go asm/outer.go asm/product.go asm/step.go asm/tanh.go
+//go:generate sh -c "go run asm/*.go"
 
 // vectorISAs returns the instruction sets with assembly that this machine can
 // run, the fastest first.
@@ -19,16 +19,57 @@ func vectorISAs() []ISA {
 	return list
 }
 
-// vectorRoutines returns the *routines of an instruction set in a dtype.
+// vectorRoutines returns the *routines of an instruction set in a dtype. A
+// panel is as many vectors wide as the generator's.
 func vectorRoutines(isa ISA, dtype string) any {
 	switch {
 	case isa == AVX512 && dtype == "f32":
-		return &routines[float32]{16, 16 * 16, stepF32AVX512, backpropagateF32AVX512, addOuterProductsF32AVX512, updateF32AVX512, tanhF32AVX512, oddsF64AVX512, normalsF64AVX512}
+		return &routines[float32]{
+			lanes:            16,
+			panel:            16 * 16,
+			step:             stepF32AVX512,
+			backpropagate:    backpropagateF32AVX512,
+			addOuterProducts: addOuterProductsF32AVX512,
+			update:           updateF32AVX512,
+			tanh:             tanhF32AVX512,
+			odds:             oddsF64AVX512,
+			normals:          normalsF64AVX512,
+		}
 	case isa == AVX512:
-		return &routines[float64]{8, 16 * 8, stepF64AVX512, backpropagateF64AVX512, addOuterProductsF64AVX512, updateF64AVX512, tanhF64AVX512, oddsF64AVX512, normalsF64AVX512}
+		return &routines[float64]{
+			lanes:            8,
+			panel:            16 * 8,
+			step:             stepF64AVX512,
+			backpropagate:    backpropagateF64AVX512,
+			addOuterProducts: addOuterProductsF64AVX512,
+			update:           updateF64AVX512,
+			tanh:             tanhF64AVX512,
+			odds:             oddsF64AVX512,
+			normals:          normalsF64AVX512,
+		}
 	case dtype == "f32":
-		return &routines[float32]{8, 15 * 8, stepF32AVX2, backpropagateF32AVX2, addOuterProductsF32AVX2, updateF32AVX2, tanhF32AVX2, oddsF64AVX2, normalsF64AVX2}
+		return &routines[float32]{
+			lanes:            8,
+			panel:            15 * 8,
+			step:             stepF32AVX2,
+			backpropagate:    backpropagateF32AVX2,
+			addOuterProducts: addOuterProductsF32AVX2,
+			update:           updateF32AVX2,
+			tanh:             tanhF32AVX2,
+			odds:             oddsF64AVX2,
+			normals:          normalsF64AVX2,
+		}
 	default:
-		return &routines[float64]{4, 15 * 4, stepF64AVX2, backpropagateF64AVX2, addOuterProductsF64AVX2, updateF64AVX2, tanhF64AVX2, oddsF64AVX2, normalsF64AVX2}
+		return &routines[float64]{
+			lanes:            4,
+			panel:            15 * 4,
+			step:             stepF64AVX2,
+			backpropagate:    backpropagateF64AVX2,
+			addOuterProducts: addOuterProductsF64AVX2,
+			update:           updateF64AVX2,
+			tanh:             tanhF64AVX2,
+			odds:             oddsF64AVX2,
+			normals:          normalsF64AVX2,
+		}
 	}
 }

@@ -47,22 +47,38 @@ func (r *routines[F]) pack(net []F, w kernels.Weights[F], n, ld int) {
 	for from := 0; from < ld; from += r.panel {
 		width := min(r.panel, ld-from)
 		panel := v.matrix[from*n:][:width*n]
-		for i := range width {
-			row := from + i
-			switch {
-			case row < n:
-				for k, x := range w.HiddenHidden[row*n:][:n] {
-					panel[k*width+i] = x
+		rows := max(min(width, n-from), 0) // of W_hh
+		transpose(panel, w.HiddenHidden[min(from, n)*n:][:rows*n], n, width)
+		for i := rows; i < width; i++ {
+			for k := range n {
+				x := F(0)
+				if from+i == n {
+					x = w.Readout[n+k] - w.Readout[k]
 				}
-			case row == n:
-				for k := range n {
-					panel[k*width+i] = w.Readout[n+k] - w.Readout[k]
-				}
-			default:
-				for k := range n {
-					panel[k*width+i] = 0
-				}
+				panel[k*width+i] = x
 			}
+		}
+	}
+}
+
+// transpose assigns to column i of panel (n, width) row i of the matrix a, whose
+// rows have n elements. It goes over eight rows together, because columns whose
+// elements lie a power of two apart share few places in a cache.
+func transpose[F kernels.Float](panel, a []F, n, width int) {
+	i, rows := 0, len(a)/n
+	for ; i+8 <= rows; i += 8 {
+		b := a[i*n:]
+		r0, r1, r2, r3 := b[:n], b[n:][:n], b[2*n:][:n], b[3*n:][:n]
+		r4, r5, r6, r7 := b[4*n:][:n], b[5*n:][:n], b[6*n:][:n], b[7*n:][:n]
+		for k := range n {
+			to := panel[k*width+i:][:8]
+			to[0], to[1], to[2], to[3] = r0[k], r1[k], r2[k], r3[k]
+			to[4], to[5], to[6], to[7] = r4[k], r5[k], r6[k], r7[k]
+		}
+	}
+	for ; i < rows; i++ {
+		for k, x := range a[i*n:][:n] {
+			panel[k*width+i] = x
 		}
 	}
 }
