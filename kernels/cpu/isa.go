@@ -17,7 +17,7 @@ type ISA string
 // others.
 const (
 	Generic ISA = "generic"
-	AVX2    ISA = "avx2"   // with FMA and BMI2
+	AVX2    ISA = "avx2"   // with FMA
 	AVX512  ISA = "avx512" // its foundation, with BMI2
 )
 

@@ -13,7 +13,7 @@ func vectorISAs() []ISA {
 	if cpu.X86.HasAVX512F && cpu.X86.HasBMI2 {
 		list = append(list, AVX512)
 	}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasBMI2 {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		list = append(list, AVX2)
 	}
 	return list
