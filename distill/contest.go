@@ -18,7 +18,6 @@ import (
 	"radd/internal/atomicfs"
 	"radd/internal/philox"
 	"radd/kernels"
-	"radd/kernels/cpu"
 	"radd/task"
 	"radd/train"
 )
@@ -96,6 +95,11 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 	if err != nil {
 		return nil, err
 	}
+	backend, err := train.OpenBackend[F]("cpu", 1, opt.Log) // its callers are the workers
+	if err != nil {
+		return nil, err
+	}
+	defer backend.Close()
 	// Players of one entry follow one another.
 	var players []player[F]
 	var entries []Entry
@@ -113,7 +117,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 	if cfg.Seconds > 0 {
 		trained.Seconds = task.Ratio(cfg.Seconds)
 	}
-	add(trained, &networkPlayer[F]{theta: as[F](teacher.Theta), n: teacher.N})
+	add(trained, &networkPlayer[F]{backend: backend, theta: as[F](teacher.Theta), n: teacher.N})
 	for _, contestant := range cfg.Contestants {
 		var list []player[F]
 		var e Entry
@@ -124,7 +128,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 			}
 			c.MadeOf = append(c.MadeOf, fmt.Sprintf("%s %v %s", contestant.Name, contestant.Reset, w.SHA256))
 			e = network(contestant.Name, w)
-			list = append(list, &networkPlayer[F]{theta: as[F](w.Theta), n: w.N, reset: contestant.Reset})
+			list = append(list, &networkPlayer[F]{backend: backend, theta: as[F](w.Theta), n: w.N, reset: contestant.Reset})
 		}
 		e.GradientSteps = contestant.GradientSteps
 		if contestant.Seconds > 0 {
@@ -148,13 +152,13 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 			Seconds: task.Ratio(time.Since(start).Seconds() / float64(cfg.RandomReadouts))}
 		var list []player[F]
 		for _, theta := range students {
-			list = append(list, &networkPlayer[F]{theta: as[F](theta), n: 2})
+			list = append(list, &networkPlayer[F]{backend: backend, theta: as[F](theta), n: 2})
 		}
 		add(e, list...)
 	}
 
 	run.Task.Blocks = cfg.Blocks
-	judge := newJudge(as[F](teacher.Theta), teacher.N, run.Task, cfg.Seed)
+	judge := newJudge(backend, as[F](teacher.Theta), teacher.N, run.Task, cfg.Seed)
 	performances, err := judge.all(ctx, players, cfg)
 	if err != nil {
 		return nil, err
@@ -225,6 +229,7 @@ func as[F kernels.Float](theta []float64) []F {
 // judge has players play one session and compares them with a teacher's passage
 // through it.
 type judge[F kernels.Float] struct {
+	backend kernels.Backend[F]
 	session task.Session
 	block   []int // (n) of each trial
 	within  []int // (n) trial within its block
@@ -234,8 +239,8 @@ type judge[F kernels.Float] struct {
 	n       int
 }
 
-func newJudge[F kernels.Float](teacher []F, n int, config task.Config, seed uint64) *judge[F] {
-	j := &judge[F]{teacher: teacher, n: n, config: config, rule: config.Rule()}
+func newJudge[F kernels.Float](backend kernels.Backend[F], teacher []F, n int, config task.Config, seed uint64) *judge[F] {
+	j := &judge[F]{backend: backend, teacher: teacher, n: n, config: config, rule: config.Rule()}
 	j.session.Draw(task.NewSampler(config), task.Origin{Seed: seed, Stream: task.StreamRollout})
 	for k, length := range j.session.BlockLength {
 		for i := range length {
@@ -285,16 +290,12 @@ type player[F kernels.Float] interface {
 	// follow goes along the next trial as the teacher played it, and returns the
 	// log odds of right against left after each RNN step.
 	follow(s *task.Session, trial int, lead *kernels.Tape[F]) []float64
-	end()
 }
 
 // watch returns what a player does.
 func (j *judge[F]) watch(ctx context.Context, p player[F]) (*analysis.Behaviour, error) {
-	backend := cpu.New[F](1)
-	defer backend.Close()
 	s := &j.session
 	p.begin(s, &j.config)
-	defer p.end()
 	lead := kernels.NewTape[F](j.n)
 	lead.BeginStretch(s, 1)
 	b := new(analysis.Behaviour)
@@ -304,7 +305,7 @@ func (j *judge[F]) watch(ctx context.Context, p player[F]) (*analysis.Behaviour,
 		}
 		b.Add(j.block[trial], j.within[trial], p.play(s, trial))
 
-		backend.Forward(j.teacher, kernels.CrossEntropySum, []*kernels.Tape[F]{lead})
+		j.backend.Forward(j.teacher, kernels.CrossEntropySum, []*kernels.Tape[F]{lead})
 		odds := p.follow(s, trial, lead)
 		kl, last := 0.0, lead.T-1
 		for t, d := range odds {
@@ -320,23 +321,20 @@ func (j *judge[F]) watch(ctx context.Context, p player[F]) (*analysis.Behaviour,
 
 // networkPlayer is a network of n hidden units.
 type networkPlayer[F kernels.Float] struct {
-	theta []F
-	n     int
-	reset bool // its state, before every trial
+	backend kernels.Backend[F]
+	theta   []F
+	n       int
+	reset   bool // its state, before every trial
 
-	backend     kernels.Backend[F]
 	own, behind *kernels.Tape[F]
 	odds        []float64
 }
 
 func (p *networkPlayer[F]) begin(s *task.Session, _ *task.Config) {
-	p.backend = cpu.New[F](1)
 	p.own, p.behind = kernels.NewTape[F](p.n), kernels.NewTape[F](p.n)
 	p.own.BeginStretch(s, 1)
 	p.behind.BeginStretch(s, 1)
 }
-
-func (p *networkPlayer[F]) end() { p.backend.Close() }
 
 func (p *networkPlayer[F]) play(_ *task.Session, trial int) (played task.Trial) {
 	p.next(p.own, trial)
@@ -377,8 +375,6 @@ type bayesianPlayer[F kernels.Float] struct {
 func (p *bayesianPlayer[F]) begin(_ *task.Session, c *task.Config) {
 	p.actor, p.observer = task.NewBayes(p.kind, c), task.NewBayes(p.kind, c)
 }
-
-func (p *bayesianPlayer[F]) end() {}
 
 func (p *bayesianPlayer[F]) play(s *task.Session, trial int) task.Trial {
 	return p.actor.Play(s, trial)

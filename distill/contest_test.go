@@ -9,6 +9,7 @@ import (
 
 	"radd/analysis"
 	"radd/kernels"
+	"radd/kernels/cpu"
 	"radd/kernels/kernelstest"
 	"radd/task"
 	"radd/train"
@@ -93,7 +94,9 @@ func TestContestOnTheOracle(t *testing.T) {
 	f := kernelstest.Load(t, "n50_trained_prob")
 	config := task.DefaultConfig()
 	config.Blocks = 100
-	j := newJudge(f.Theta, f.N, config, 3)
+	backend := cpu.New[float64](cpu.Generic, 1)
+	defer backend.Close()
+	j := newJudge(backend, f.Theta, f.N, config, 3)
 	watch := func(p player[float64]) analysis.Performance {
 		b, err := j.watch(context.Background(), p)
 		if err != nil {
@@ -101,8 +104,8 @@ func TestContestOnTheOracle(t *testing.T) {
 		}
 		return b.Performance(50, 1)
 	}
-	teacher := watch(&networkPlayer[float64]{theta: f.Theta, n: f.N})
-	reset := watch(&networkPlayer[float64]{theta: f.Theta, n: f.N, reset: true})
+	teacher := watch(&networkPlayer[float64]{backend: backend, theta: f.Theta, n: f.N})
+	reset := watch(&networkPlayer[float64]{backend: backend, theta: f.Theta, n: f.N, reset: true})
 	actor := watch(&bayesianPlayer[float64]{kind: task.Difference})
 	if teacher.ZeroBlockGap.Value < .3 || !(teacher.TrialsToRecover.Value > .5) {
 		t.Errorf("the network's use of blocks: %+v", teacher)
