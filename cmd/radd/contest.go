@@ -146,7 +146,7 @@ func contestMarkdown(c *distill.Contest) string {
 		for _, f := range []struct {
 			analysis.Figure
 			digits int
-		}{{e.RNNStepsPerTrial, 2}, {e.ActionRate, 3}, {e.CorrectPerTrial, 3}, {e.BlockGap, 3}, {e.ZeroBlockGap, 3}, {e.TrialsToRecover, 1}, {e.Agreement, 3}, {e.KL, 3}} {
+		}{{e.RNNStepsPerTrial, 2}, {e.ActionRate, 3}, {e.CorrectPerTrial, 3}, {e.BlockGap, 3}, {e.ZeroBlockGap, 3}, {e.TrialsToRecover, 1}, {e.Agreement, 3}, {e.KL, 4}} {
 			row = append(row, cell(f.Figure, f.digits, e.Players > 1))
 		}
 		rows = append(rows, row)
