@@ -40,6 +40,33 @@ type Performance struct {
 	KL        Figure `json:"kl"`
 }
 
+// list returns the figures in the order of the fields.
+func (p *Performance) list() [figures]*Figure {
+	return [figures]*Figure{&p.RNNStepsPerTrial, &p.ActionRate, &p.CorrectPerTrial, &p.BlockGap, &p.ZeroBlockGap,
+		&p.TrialsToRecover, &p.Agreement, &p.KL}
+}
+
+// Median returns the median of each figure over several players, with the range
+// in place of an interval. Players for whom a figure does not exist are left out
+// of it.
+func Median(players []Performance) Performance {
+	var median Performance
+	for i, f := range median.list() {
+		var values []float64
+		for _, p := range players {
+			if x := float64(p.list()[i].Value); !math.IsNaN(x) {
+				values = append(values, x)
+			}
+		}
+		*f = Figure{task.Ratio(math.NaN()), task.Ratio(math.NaN()), task.Ratio(math.NaN())}
+		if n := len(values); n > 0 {
+			slices.Sort(values)
+			*f = Figure{task.Ratio((values[(n-1)/2] + values[n/2]) / 2), task.Ratio(values[0]), task.Ratio(values[n-1])}
+		}
+	}
+	return median
+}
+
 // recoverTrials is the number of trials after a switch within which preference
 // is followed: no default block is shorter.
 const recoverTrials = 20
@@ -190,15 +217,15 @@ func (b *Behaviour) Performance(resamples int, seed uint64) Performance {
 			}
 		}
 	}
-	var f [figures]Figure
-	for i := range f {
+	var p Performance
+	for i, f := range p.list() {
 		low, high := interval(samples[i])
-		f[i] = Figure{task.Ratio(values[i]), task.Ratio(low), task.Ratio(high)}
+		*f = Figure{task.Ratio(values[i]), task.Ratio(low), task.Ratio(high)}
 		if math.IsNaN(values[i]) {
-			f[i].Low, f[i].High = f[i].Value, f[i].Value
+			f.Low, f.High = f.Value, f.Value
 		}
 	}
-	return Performance{f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]}
+	return p
 }
 
 // resample returns the sums of as many pairs as there are, drawn with

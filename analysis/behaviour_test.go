@@ -102,3 +102,26 @@ func TestBootstrapInterval(t *testing.T) {
 		t.Error("the same seed gave another interval")
 	}
 }
+
+func TestMedian(t *testing.T) {
+	of := func(x float64) Performance { return Performance{CorrectPerTrial: Figure{Value: task.Ratio(x)}} }
+	for _, v := range []struct {
+		values            []float64
+		median, low, high float64
+	}{
+		{[]float64{3, 1, 2}, 2, 1, 3},
+		{[]float64{4, 1, 3, 2}, 2.5, 1, 4},
+		{[]float64{math.NaN(), 5, math.NaN()}, 5, 5, 5},
+	} {
+		var players []Performance
+		for _, x := range v.values {
+			players = append(players, of(x))
+		}
+		if got := Median(players).CorrectPerTrial; got != (Figure{task.Ratio(v.median), task.Ratio(v.low), task.Ratio(v.high)}) {
+			t.Errorf("of %v: %v", v.values, got)
+		}
+	}
+	if f := Median([]Performance{of(math.NaN())}).CorrectPerTrial; !math.IsNaN(float64(f.Value)) {
+		t.Errorf("of nothing: %v", f)
+	}
+}

@@ -72,7 +72,7 @@ func TestExecutorNamesAMissingValue(t *testing.T) {
 }
 
 func TestTrainerAllocations(t *testing.T) {
-	backend := cpu.New[float64](1)
+	backend := cpu.New[float64](cpu.Generic, 1)
 	defer backend.Close()
 	trainer, err := NewTrainer(backend, network[float64](t, 9, kernels.CrossEntropyMean))
 	if err != nil {
@@ -95,7 +95,7 @@ func TestTrainerAllocations(t *testing.T) {
 // BenchmarkTrainerStep compares a gradient step through the graph with the bare
 // kernels' on a small network, where the graph's price shows.
 func BenchmarkTrainerStep(b *testing.B) {
-	backend := cpu.New[float32](1)
+	backend := cpu.New[float32](cpu.Generic, 1)
 	defer backend.Close()
 	b.Run("graph", func(b *testing.B) {
 		trainer, err := NewTrainer(backend, network[float32](b, 2, kernels.CrossEntropyMean))

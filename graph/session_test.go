@@ -55,9 +55,18 @@ type fixture struct {
 	grad    [2][]float64
 }
 
+// open returns a backend on the instruction set of the environment's choice.
+func open[F kernels.Float](t testing.TB, workers int) *cpu.Backend[F] {
+	b, err := cpu.Open[F](workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
 func newFixture(t testing.TB) *fixture {
-	f := &fixture{backend: cpu.New[float64](1), net: network[float64](t, 7, kernels.CrossEntropyMean)}
-	t.Cleanup(func() { f.backend.Close() })
+	f := &fixture{backend: open[float64](t, 1), net: network[float64](t, 7, kernels.CrossEntropyMean)}
 	for i := range f.batches {
 		b := kernels.NewBatch[float64](7, 1)
 		b.Draw(f.net.Sampler, 3, i)
@@ -252,8 +261,7 @@ func TestWrongShapeIsRefused(t *testing.T) {
 }
 
 func trainerMatchesKernels[F kernels.Float](t *testing.T) {
-	backend := cpu.New[F](2)
-	defer backend.Close()
+	backend := open[F](t, 2)
 	for _, o := range []kernels.Objective{kernels.CrossEntropyMean, kernels.CrossEntropySum, kernels.ProbabilityMean} {
 		for _, sessions := range []int{1, 3} {
 			through, bare := network[F](t, 9, o), network[F](t, 9, o)
@@ -287,8 +295,7 @@ func TestTrainerIsKernelsTrain(t *testing.T) {
 }
 
 func TestTrainerStopsOnNonFinite(t *testing.T) {
-	backend := cpu.New[float32](1)
-	defer backend.Close()
+	backend := open[float32](t, 1)
 	net := network[float32](t, 5, kernels.CrossEntropySum)
 	net.LearningRate = math.MaxFloat32
 	trainer, err := NewTrainer(backend, net)

@@ -24,7 +24,7 @@ const (
 // steps, the first gradient, and the student after 20 gradient steps.
 func TestSoftCrossEntropyOracle(t *testing.T) {
 	f := kernelstest.Open(t, "distill_n50_n2")
-	backend := cpu.New[float64](1)
+	backend := cpu.New[float64](cpu.Generic, 1)
 	defer backend.Close()
 	teacherN, teacher := f.Weights("teacher/")
 	n, student := f.Weights("student/")
@@ -104,7 +104,7 @@ func TestSoftCrossEntropyFiniteDifferences(t *testing.T) {
 		step = 1e-5 // the error of a central difference is about step² and rounding/step
 		near = 1e-7
 	)
-	backend := cpu.New[float64](1)
+	backend := cpu.New[float64](cpu.Generic, 1)
 	defer backend.Close()
 	net := taught(t)
 	batch := kernels.BatchOf(net)
@@ -136,7 +136,7 @@ func TestSoftCrossEntropyFiniteDifferences(t *testing.T) {
 }
 
 func TestTrainerWithATeacherIsKernelsTrain(t *testing.T) {
-	backend := cpu.New[float64](2)
+	backend := cpu.New[float64](cpu.Generic, 2)
 	defer backend.Close()
 	through, bare := taught(t), taught(t)
 	trainer, err := NewTrainer(backend, through)

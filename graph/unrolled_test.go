@@ -78,7 +78,7 @@ func TestUnrolledIsSessionIsFixture(t *testing.T) {
 	}
 	f := kernelstest.Load(t, "n50_trained_prob")
 	s := kernels.Shape{N: f.N}
-	backend := cpu.New[float64](1)
+	backend := cpu.New[float64](cpu.Generic, 1)
 	defer backend.Close()
 	for o, name := range kernelstest.Objectives {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestUnrolledIsBackend(t *testing.T) {
 }
 
 func unrolledIsBackend[F kernels.Float](t *testing.T, tolerance float64) {
-	backend := cpu.New[F](1)
+	backend := cpu.New[F](cpu.Generic, 1)
 	defer backend.Close()
 	for _, test := range []struct {
 		name          string

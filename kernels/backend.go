@@ -44,7 +44,7 @@ type Backend[F Float] interface {
 // Info names what computes.
 type Info struct {
 	Device string `json:"device"` // "cpu", "gpu:0"
-	ISA    string `json:"isa"`    // instruction set: "generic"
+	ISA    string `json:"isa"`    // instruction set: "generic", "avx2", "avx512"
 	Dtype  string `json:"dtype"`  // "f32" or "f64"
 }
 
@@ -129,24 +129,32 @@ func (r Record) Check(gradientStep int) error {
 }
 
 // Norm returns the Euclidean norm of v, summed in float64: in parts of normPart
-// elements, and in each part four sums side by side, so that no addition waits
-// long for another, on any device.
+// elements, and in each part four sums side by side, because each addition waits
+// for the last one of its sum. A GPU goes over the parts side by side, to the
+// same bits.
 func Norm[F Float](v []F) float64 {
 	total := 0.0
 	for len(v) > 0 {
 		part := v[:min(len(v), normPart)]
 		v = v[len(part):]
-		var sums [4]float64
+		var a, b, c, d float64
 		for ; len(part) >= 4; part = part[4:] {
-			sums[0] += square(part[0])
-			sums[1] += square(part[1])
-			sums[2] += square(part[2])
-			sums[3] += square(part[3])
+			a += square(part[0])
+			b += square(part[1])
+			c += square(part[2])
+			d += square(part[3])
 		}
-		for i, x := range part {
-			sums[i] += square(x)
+		switch len(part) {
+		case 3:
+			c += square(part[2])
+			fallthrough
+		case 2:
+			b += square(part[1])
+			fallthrough
+		case 1:
+			a += square(part[0])
 		}
-		total += (sums[0] + sums[1]) + (sums[2] + sums[3])
+		total += (a + b) + (c + d)
 	}
 	return math.Sqrt(total)
 }

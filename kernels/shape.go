@@ -159,30 +159,40 @@ func ParseObjective(objective, reduction string) (Objective, error) {
 // Loss returns what one observation step adds to the loss before Scale: side
 // is the stimulus side s_n (−1 or +1), d the logit difference. It is for the
 // objectives that teach the task.
-func (o Objective) Loss(side int8, d float64) float64 {
-	if o == ProbabilityMean {
-		return -Sigmoid(float64(side) * d)
-	}
-	return -LogSigmoid(float64(side) * d)
-}
+func (o Objective) Loss(side int8, d float64) float64 { return o.LossAt(side, d, Odds(d)) }
 
 // Derivative returns the derivative of Loss by d.
-func (o Objective) Derivative(side int8, d float64) float64 {
+func (o Objective) Derivative(side int8, d float64) float64 { return o.DerivativeAt(side, d, Odds(d)) }
+
+// LossAt is Loss for a caller that has Odds(d).
+func (o Objective) LossAt(side int8, d, odds float64) float64 {
+	if o == ProbabilityMean {
+		return -sigmoid(float64(side)*d, odds)
+	}
+	return log1p(odds) - min(float64(side)*d, 0)
+}
+
+// DerivativeAt is Derivative for a caller that has Odds(d).
+func (o Objective) DerivativeAt(side int8, d, odds float64) float64 {
 	s := float64(side)
 	if o == ProbabilityMean {
-		return -s * Sigmoid(d) * Sigmoid(-d)
+		return -s * odds / ((1 + odds) * (1 + odds))
 	}
-	return -s * Sigmoid(-s*d)
+	return -s * sigmoid(-s*d, odds)
 }
 
 // SoftLoss returns what one RNN step adds to SoftCrossEntropyMean before Scale:
 // teacher and d are the teacher's and the student's logit difference.
-func SoftLoss(teacher, d float64) float64 {
-	return -Sigmoid(teacher)*LogSigmoid(d) - Sigmoid(-teacher)*LogSigmoid(-d)
+func SoftLoss(teacher, d float64) float64 { return SoftLossAt(teacher, d, Odds(d)) }
+
+// SoftLossAt is SoftLoss for a caller that has Odds(d).
+func SoftLossAt(teacher, d, odds float64) float64 {
+	return log1p(odds) - Sigmoid(teacher)*min(d, 0) - Sigmoid(-teacher)*min(-d, 0)
 }
 
-// SoftDerivative returns the derivative of SoftLoss by d.
-func SoftDerivative(teacher, d float64) float64 { return Sigmoid(d) - Sigmoid(teacher) }
+// SoftDerivativeAt returns the derivative of SoftLoss by d for a caller that has
+// Odds(d).
+func SoftDerivativeAt(teacher, d, odds float64) float64 { return sigmoid(d, odds) - Sigmoid(teacher) }
 
 // Scale is the factor of the sum over a session of T RNN steps.
 func (o Objective) Scale(T int) float64 {

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -33,9 +34,11 @@ type Tape[F Float] struct {
 	Loss      float64 // the passage's loss
 	Behaviour         // counts over the passage's trials
 
-	Work []F // scratch of the backend, of a layout of its own
+	Work         []F               // scratch of the backend, of a layout of its own
+	Observations task.Observations // scratch of the backend: reads the session
 
-	first F // feedback input of the passage's first step
+	first F         // feedback input of the passage's first step
+	odds  []float64 // scratch: see Odds
 }
 
 // Behaviour counts trials and how they ended.
@@ -83,6 +86,10 @@ func (t *Tape[F]) Continue(trials int) bool {
 	return true
 }
 
+// Reset sets the state before the passage to h = 0; the feedback of the step
+// before it stays.
+func (t *Tape[F]) Reset() { clear(t.Hidden[:t.N]) }
+
 // Follow takes over the passage of the teacher's tape, as Forward left that: its
 // length, trials and inputs, but not its states and outputs. A backend's Forward
 // calls it.
@@ -127,6 +134,13 @@ func (t *Tape[F]) Workspace(n int) []F {
 	return t.Work[:n]
 }
 
+// Odds returns scratch of the backend for Odds of every Difference, (T). It
+// keeps its values between calls.
+func (t *Tape[F]) Odds() []float64 {
+	t.odds = extend(t.odds, len(t.Difference))
+	return t.odds[:t.T]
+}
+
 func extend[E any](s []E, size int) []E {
 	if size <= len(s) {
 		return s
@@ -140,29 +154,56 @@ func (t *Tape[F]) State(step int) []F {
 }
 
 // StepLoss returns what step t of the passage adds to the loss before the
-// objective's Scale.
-func (t *Tape[F]) StepLoss(o Objective, step int) float64 {
+// objective's Scale, given Odds of its logit difference.
+func (t *Tape[F]) StepLoss(o Objective, step int, odds float64) float64 {
 	d := float64(t.Difference[step])
 	switch {
 	case o == SoftCrossEntropyMean:
-		return SoftLoss(float64(t.Teacher.Difference[step]), d)
+		return SoftLossAt(float64(t.Teacher.Difference[step]), d, odds)
 	case t.Counted[step]:
-		return o.Loss(2*t.Target[step]-1, d)
+		return o.LossAt(2*t.Target[step]-1, d, odds)
 	}
 	return 0
 }
 
 // StepDerivative returns the derivative of StepLoss by the step's logit
 // difference.
-func (t *Tape[F]) StepDerivative(o Objective, step int) float64 {
+func (t *Tape[F]) StepDerivative(o Objective, step int, odds float64) float64 {
 	d := float64(t.Difference[step])
 	switch {
 	case o == SoftCrossEntropyMean:
-		return SoftDerivative(float64(t.Teacher.Difference[step]), d)
+		return SoftDerivativeAt(float64(t.Teacher.Difference[step]), d, odds)
 	case t.Counted[step]:
-		return o.Derivative(2*t.Target[step]-1, d)
+		return o.DerivativeAt(2*t.Target[step]-1, d, odds)
 	}
 	return 0
+}
+
+// Played returns the trials of the tape's passage in order, each with the index
+// of the RNN step that ended it. Under forced decisions, or along a teacher's
+// tape, its action is the one that the network itself would have taken there.
+func (t *Tape[F]) Played() iter.Seq2[int, task.Trial] {
+	return func(yield func(int, task.Trial) bool) {
+		rule := t.Session.Rule()
+		var trial task.Trial
+		for i, n := range t.Trial[:t.T] {
+			step, d := int(t.Step[i]), float64(t.Difference[i])
+			if step == 0 {
+				trial = task.Trial{Side: t.Session.TrialSide[n], BlockSide: t.Session.BlockSide[n], Strength: t.Session.Strength[n]}
+			}
+			trial.RNNSteps++
+			if t.Counted[i] {
+				trial.Observations++
+				trial.Nats += CrossEntropySum.Loss(trial.Side, d)
+			}
+			if i+1 == t.T || t.Trial[i+1] != n {
+				trial.Action = rule.Step(step, trial.Side, d).Action
+				if !yield(i, trial) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Probability returns a_t(right), the probability of the right action after
@@ -211,10 +252,45 @@ func (d *Decisions) Check(s *task.Session) error {
 // Sigmoid is the logistic function.
 func Sigmoid(d float64) float64 { return 1 / (1 + math.Exp(-d)) }
 
+// Odds returns e^−|d|: the odds of the less likely action, from 0 to 1, when d
+// is the logit difference. All of a step's loss and derivative follow from it
+// without another exponential.
+func Odds(d float64) float64 { return math.Exp(-math.Abs(d)) }
+
+// sigmoid returns Sigmoid(d), given Odds(d). It chooses by d's sign with a mask,
+// because a branch on who is right could not be foretold.
+func sigmoid(d, odds float64) float64 {
+	one, x := math.Float64bits(1), math.Float64bits(odds)
+	negative := uint64(int64(math.Float64bits(d)) >> 63)
+	return math.Float64frombits(one^(one^x)&negative) / (1 + odds)
+}
+
 // LogSigmoid is the logarithm of the logistic function, accurate and finite
 // for every finite d: the log-softmax of one of two classes.
-func LogSigmoid(d float64) float64 {
-	return math.Min(d, 0) - math.Log1p(math.Exp(-math.Abs(d)))
+func LogSigmoid(d float64) float64 { return min(d, 0) - log1p(Odds(d)) }
+
+// log1p returns log(1 + e) for e from 0 to 1, within 2 ulp. With s = e/(2 + e)
+// it is 2 atanh(s) = 2s + s³·R(s²), R by Remez's algorithm to a relative error of
+// 2⁻⁵⁴. It does without the branches of math.Log1p, which no processor can
+// foretell: every observation step's loss takes one.
+func log1p(e float64) float64 {
+	const (
+		r0 = 0.6666666666667497
+		r1 = 0.39999999996672575
+		r2 = 0.28571429005531246
+		r3 = 0.22222195134851314
+		r4 = 0.1818276017256916
+		r5 = 0.15365069084468194
+		r6 = 0.13579785700659874
+		r7 = 0.09932750295744841
+		r8 = 0.17682249396662425
+	)
+	s := e / (2 + e)
+	z := s * s
+	w := z * z
+	even := r0 + w*(r2+w*(r4+w*(r6+w*r8)))
+	odd := r1 + w*(r3+w*(r5+w*r7))
+	return 2*s + s*z*(even+z*odd)
 }
 
 // Outcome returns what the record says came of step t: its feedback, and whether

@@ -102,6 +102,21 @@ func Train[F Float](ctx context.Context, backend Backend[F], net *Network[F], gr
 // CheckWeights returns a *NonFiniteError if the update of the gradient step
 // (from 1) made a weight that is not finite.
 func CheckWeights[F Float](theta []F, gradientStep int, r Record) error {
+	// x − x is 0 unless x is infinite or not a number, and so is their sum.
+	var a, b, c, d F
+	v := theta
+	for ; len(v) >= 4; v = v[4:] {
+		a += v[0] - v[0]
+		b += v[1] - v[1]
+		c += v[2] - v[2]
+		d += v[3] - v[3]
+	}
+	for _, x := range v {
+		a += x - x
+	}
+	if (a+b)+(c+d) == 0 {
+		return nil
+	}
 	for _, x := range theta {
 		if v := float64(x); math.IsNaN(v) || math.IsInf(v, 0) {
 			return &NonFiniteError{gradientStep, "weight", v, r}

@@ -135,6 +135,10 @@ func (b *Bayes) Block() float64 { return logistic(b.block) }
 // its last step left it.
 func (b *Bayes) Side() float64 { return logistic(b.side) }
 
+// LogOdds returns the log odds of s = +1, right against left, by now: what Side
+// is the probability of.
+func (b *Bayes) LogOdds() float64 { return b.side }
+
 // BeginTrial sets the posterior over sides to the prior, and returns it as
 // P(s = +1).
 func (b *Bayes) BeginTrial() float64 {

@@ -2,6 +2,7 @@ package task
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"radd/internal/philox"
@@ -83,10 +84,10 @@ func cumulative(weights []float64) []uint64 {
 }
 
 func pick(thresholds []uint64, word uint32) int {
-	if len(thresholds) <= 16 { // a short table is faster to walk
+	if len(thresholds) <= 16 { // a short table is counted through: no branch could be foretold
 		i := 0
-		for uint64(word) >= thresholds[i] {
-			i++
+		for _, threshold := range thresholds {
+			i += below(threshold, word)
 		}
 		return i
 	}
@@ -95,6 +96,13 @@ func pick(thresholds []uint64, word uint32) int {
 		i++
 	}
 	return i
+}
+
+// below returns 1 where the threshold is at or below the word, else 0, without a
+// branch.
+func below(threshold uint64, word uint32) int {
+	_, above := bits.Sub64(uint64(word), threshold, 0)
+	return 1 - int(above)
 }
 
 // Session is everything about a session that does not depend on the actor.
@@ -154,10 +162,7 @@ func (s *Session) Draw(p *Sampler, o Origin) {
 	for _, length := range s.BlockLength {
 		for range length {
 			words := philox.Draw(o.Seed, trials.Counter(0, uint32(len(s.TrialSide)), o.GradientStep, o.Session))
-			trialSide := side
-			if uint64(words[0]) >= p.Bias {
-				trialSide = -side
-			}
+			trialSide := side * int8(1-2*below(p.Bias, words[0]))
 			s.BlockSide = append(s.BlockSide, side)
 			s.TrialSide = append(s.TrialSide, trialSide)
 			s.Strength = append(s.Strength, c.Strengths[pick(p.Strength, words[1])])
@@ -190,14 +195,24 @@ func (s *Session) Observe(trial, step int) (left, right float64) {
 	}
 	// One call of the generator serves two observation steps.
 	k := step - s.rule.BlankSteps
-	o := s.origin
-	noise := o.Stream + noiseOf
-	w := philox.Draw(o.Seed, noise.Counter(uint32(k/2), uint32(trial), o.GradientStep, o.Session))
+	w := philox.Draw(s.origin.Seed, s.noise(k/2, trial))
 	if k%2 == 0 {
 		left, right = philox.Normal2(w[0], w[1])
 	} else {
 		left, right = philox.Normal2(w[2], w[3])
 	}
+	return s.observation(trial, left, right)
+}
+
+// noise is the generator's counter for two observation steps of a trial, draw
+// counting from 0.
+func (s *Session) noise(draw, trial int) philox.Counter {
+	o := s.origin
+	return (o.Stream + noiseOf).Counter(uint32(draw), uint32(trial), o.GradientStep, o.Session)
+}
+
+// observation makes both observations of standard normal deviates.
+func (s *Session) observation(trial int, left, right float64) (float64, float64) {
 	left, right = left*s.noiseSD, right*s.noiseSD
 	if s.TrialSide[trial] > 0 {
 		return left, right + s.Strength[trial]

@@ -17,7 +17,8 @@ func (e *DeviceError) Error() string { return fmt.Sprintf("device %s: %s", e.Dev
 // OpenBackend returns the backend that the configuration's device names (auto,
 // cpu, gpu or gpu:K) with the given number of jobs, 0 for one per core. It says
 // in one line what auto chose, and returns a *DeviceError where a GPU was asked
-// for.
+// for, or an *input.Error where the environment names an instruction set that is
+// not supported.
 func OpenBackend[F kernels.Float](device string, jobs int, log *slog.Logger) (kernels.Backend[F], error) {
 	if strings.HasPrefix(device, "gpu") {
 		return nil, &DeviceError{device, "this build computes on the CPU only; use --device cpu"}
@@ -25,5 +26,9 @@ func OpenBackend[F kernels.Float](device string, jobs int, log *slog.Logger) (ke
 	if device == "auto" {
 		log.Info("computing on the CPU: this build has no GPU backend")
 	}
-	return cpu.New[F](jobs), nil
+	backend, err := cpu.Open[F](jobs)
+	if err != nil {
+		return nil, err
+	}
+	return backend, nil
 }

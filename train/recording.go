@@ -133,7 +133,7 @@ func (r *recording[F]) play(ctx context.Context, rows *parquet.Writer[TrialRow],
 		start := time.Now()
 		r.backend.Forward(r.theta, kernels.CrossEntropySum, []*kernels.Tape[F]{r.tape})
 		r.computing += time.Since(start)
-		for last, trial := range played(r.tape) {
+		for last, trial := range r.tape.Played() {
 			r.tally.Add(trial)
 			if err := rows.Write(r.row(last, trial)); err != nil {
 				return err

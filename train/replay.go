@@ -63,7 +63,7 @@ type ReplaySummary struct {
 // ctx ends, and an *input.Error, before anything is written, where the
 // configuration or a file cannot be used.
 func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, error) {
-	opt = opt.filled()
+	opt = opt.Filled()
 	if cfg.Objective == softCrossEntropy {
 		return ReplaySummary{}, &input.Error{Field: "objective", Found: cfg.Objective + ", which needs a teacher", Allowed: "cross-entropy or probability"}
 	}
@@ -160,7 +160,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	}
 
 	var tally task.Tally
-	for _, t := range played(tape) {
+	for _, t := range tape.Played() {
 		tally.Add(t)
 	}
 	return ReplaySummary{Out: cfg.Out, Weights: cfg.Weights, WeightsSHA256: w.SHA256, Session: cfg.Session, Force: cfg.Force,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -28,9 +29,9 @@ const (
 )
 
 const (
-	rolloutDir      = "rollout"       // within a run's folder
-	rolloutLock     = ".rollout.lock" // likewise
-	rolloutLockPoll = 100 * time.Millisecond
+	rolloutDir = "rollout"      // within a run's folder
+	makingLock = ".making.lock" // likewise
+	makingPoll = 100 * time.Millisecond
 )
 
 // RolloutConfig is everything that decides a rollout, besides its weights.
@@ -83,12 +84,12 @@ type RolloutSummary struct {
 //
 // Source: SI 7.1.
 func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
-	opt = opt.filled()
+	opt = opt.Filled()
 	cfg, err := cfg.resolve()
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	if err := vacant(opt.FS, out); err != nil {
+	if err := Vacant(opt.FS, out); err != nil {
 		return RolloutSummary{}, err
 	}
 	return rollout(ctx, w, out, cfg, opt)
@@ -101,7 +102,7 @@ func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 // cfg.Task is not looked at. While another process makes the same rollout, it
 // waits.
 func RolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
-	opt = opt.filled()
+	opt = opt.Filled()
 	of, err := ReadRunConfig(run)
 	if err != nil {
 		return RolloutSummary{}, err
@@ -123,7 +124,7 @@ func RolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Option
 	if s, why := made(opt.FS, out, w, cfg); why == "" {
 		return s, nil
 	}
-	release, err := claim(ctx, run)
+	release, err := Claim(ctx, run)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
@@ -136,14 +137,31 @@ func RolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Option
 	return rollout(ctx, w, out, cfg, opt)
 }
 
-// claim waits until no other process makes a rollout of the run, and holds off
-// others until it is released. A training run that starts sweeps the folder of
+// RolloutMade returns the run's rollout as RolloutOfRun does, of whatever session,
+// dtype and device it was made last; where there is none, of the default session
+// in the run's dtype.
+func RolloutMade(ctx context.Context, run string, opt Options) (RolloutSummary, error) {
+	of, err := ReadRunConfig(run)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	cfg := DefaultRolloutConfig()
+	cfg.Dtype = of.Dtype
+	var s RolloutSummary
+	if data, err := os.ReadFile(filepath.Join(run, rolloutDir, summaryFile)); err == nil && json.Unmarshal(data, &s) == nil && s.Blocks > 0 {
+		cfg.Blocks, cfg.Seed, cfg.Dtype = s.Blocks, s.Seed, s.Dtype
+	}
+	return RolloutOfRun(ctx, run, cfg, opt)
+}
+
+// Claim waits until no other process makes something of the run, such as its
+// rollout, and holds off others until it is released. A training run that starts sweeps the folder of
 // unfinished files, so it is held off too; one that is going on already has done
 // so.
-func claim(ctx context.Context, run string) (release func(), err error) {
-	making := flock.New(filepath.Join(run, rolloutLock))
-	if _, err := making.TryLockContext(ctx, rolloutLockPoll); err != nil {
-		return nil, fmt.Errorf("waiting for another rollout of %s: %w", run, err)
+func Claim(ctx context.Context, run string) (release func(), err error) {
+	making := flock.New(filepath.Join(run, makingLock))
+	if _, err := making.TryLockContext(ctx, makingPoll); err != nil {
+		return nil, fmt.Errorf("waiting for another process that makes something of %s: %w", run, err)
 	}
 	training := flock.New(filepath.Join(run, lockFile))
 	if _, err := training.TryRLock(); err != nil {
@@ -200,8 +218,8 @@ func canonical(constants map[string]any) []byte {
 	return data
 }
 
-// vacant returns an *input.Error unless path is free or an empty folder.
-func vacant(fsys atomicfs.FS, path string) error {
+// Vacant returns an *input.Error unless path is free or an empty folder.
+func Vacant(fsys atomicfs.FS, path string) error {
 	entries, err := fsys.ReadDir(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

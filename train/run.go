@@ -36,8 +36,8 @@ type Options struct {
 	Progress func(done, trials int)
 }
 
-// filled returns the options with what stands for nil.
-func (o Options) filled() Options {
+// Filled returns the options with what stands for nil.
+func (o Options) Filled() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -123,7 +123,7 @@ func InFile(path string, err error) error {
 //
 // Source: SI 7.2.
 func Run(ctx context.Context, dir string, cfg Config, opt Options) (Summary, error) {
-	opt = opt.filled()
+	opt = opt.Filled()
 	cfg, err := cfg.Resolve()
 	if err != nil {
 		return Summary{}, err

@@ -27,7 +27,7 @@ type Weights struct {
 // kernels.ReadWeights does. The error is an *input.Error.
 func LoadWeights(path string) (Weights, error) {
 	for {
-		before, err := fileSum(path)
+		before, err := FileSum(path)
 		if err != nil {
 			return Weights{}, err
 		}
@@ -35,7 +35,7 @@ func LoadWeights(path string) (Weights, error) {
 		if err != nil {
 			return Weights{}, err
 		}
-		after, err := fileSum(path)
+		after, err := FileSum(path)
 		if err != nil {
 			return Weights{}, err
 		}
@@ -45,8 +45,8 @@ func LoadWeights(path string) (Weights, error) {
 	}
 }
 
-// fileSum returns the SHA-256 of a file, in hexadecimal, or an *input.Error.
-func fileSum(path string) (string, error) {
+// FileSum returns the SHA-256 of a file, in hexadecimal, or an *input.Error.
+func FileSum(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", unreadable(path, err)

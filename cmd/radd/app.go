@@ -13,6 +13,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"radd/train"
 )
 
 // app is where a command's output goes.
@@ -169,6 +171,19 @@ func (p *progress) add(parts int, text func() string) {
 	p.spoken = time.Now()
 	left := time.Duration(float64(time.Since(p.start)) * float64(p.total-p.done) / float64(p.done-p.since))
 	p.app.log.Info(p.what, "done", fmt.Sprintf("%d of %d", p.done, p.total), "left", left.Round(time.Second), "now", text())
+}
+
+// training returns what reports a training run's state to the progress; who is
+// put before it.
+func (p *progress) training(who string) func(train.State) {
+	begun := false
+	return func(s train.State) {
+		if !begun {
+			begun = true
+			p.resume(s.GradientStep - 1)
+		}
+		p.add(s.GradientStep-p.done, func() string { return who + describe(s) })
+	}
 }
 
 // reach says that so many parts of so many are done.

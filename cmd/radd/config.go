@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"radd/distill"
 	"radd/internal/input"
 	"radd/task"
 	"radd/train"
@@ -98,12 +99,12 @@ func applyFlags(command *kong.Node, c *train.Config) error {
 // describeKeys gives the flags that are keys of the configuration their help
 // and their default.
 func describeKeys(k *kong.Kong) error {
-	c, err := train.DefaultConfig().Resolve()
-	if err != nil {
-		return err
-	}
 	for _, command := range k.Model.Children {
 		flags := keyFlags(command)
+		c := train.DefaultConfig()
+		if command.Name == "distill" {
+			c = distill.TraditionalConfig()
+		}
 		for _, key := range train.Keys() {
 			f := flags[key.Name]
 			if f == nil {

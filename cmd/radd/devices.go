@@ -20,25 +20,30 @@ type deviceList struct {
 	Version  string         `json:"version"`
 	Platform string         `json:"platform"`
 	Cores    int            `json:"cores"`
-	Devices  []kernels.Info `json:"devices"`
+	Chosen   cpu.ISA        `json:"chosen"`  // instruction set that the CPU computes with
+	Devices  []kernels.Info `json:"devices"` // the fastest first
 }
 
 // Run implements the command.
 func (devicesCommand) Run(a *app) error {
-	list := deviceList{Version: version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0)}
-	rows := [][]string{{"device", "instruction set", "dtype", "cores"}}
-	for _, info := range []kernels.Info{information[float32](), information[float64]()} {
-		list.Devices = append(list.Devices, info)
-		rows = append(rows, []string{info.Device, info.ISA, info.Dtype, fmt.Sprint(list.Cores)})
+	chosen, err := cpu.Choose()
+	if err != nil {
+		return err
+	}
+	list := deviceList{Version: version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Chosen: chosen}
+	rows := [][]string{{"device", "instruction set", "dtypes", "cores", ""}}
+	for _, isa := range cpu.Supported() {
+		note := ""
+		if isa == chosen {
+			note = "used; " + cpu.Variable + " chooses another"
+		}
+		rows = append(rows, []string{"cpu", string(isa), "f32, f64", fmt.Sprint(list.Cores), note})
+		for _, dtype := range []string{kernels.Dtype[float32](), kernels.Dtype[float64]()} {
+			list.Devices = append(list.Devices, kernels.Info{Device: "cpu", ISA: string(isa), Dtype: dtype})
+		}
 	}
 	if err := a.table(rows); err != nil {
 		return err
 	}
 	return a.finish(list)
-}
-
-func information[F kernels.Float]() kernels.Info {
-	b := cpu.New[F](1)
-	defer b.Close()
-	return b.Info()
 }

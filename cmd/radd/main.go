@@ -1,6 +1,6 @@
 // Command radd trains recurrent networks on the International Brain
-// Laboratory's hierarchical inference task, replays them, rolls them out, and
-// plays the task's Bayesian actors.
+// Laboratory's hierarchical inference task, replays them, rolls them out, distils
+// them, and plays the task's Bayesian actors.
 //
 // Result tables go to standard output, with --json one JSON object as its last
 // line; progress and messages go to standard error. Exit codes:
@@ -41,6 +41,8 @@ type cli struct {
 	Rollout   rolloutCommand   `cmd:"" help:"Play one long session with a trained network and record it."`
 	Replay    replayCommand    `cmd:"" help:"Take a recorded session through given weights: every step, the loss and all gradients."`
 	Baseline  baselineCommand  `cmd:"" help:"Play the task as a Bayesian actor."`
+	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
+	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"radd/distill"
 	"radd/internal/atomicfs"
 	"radd/task"
 	"radd/train"
@@ -28,7 +28,9 @@ type reproduceCommand struct {
 
 func (reproduceCommand) Help() string {
 	return `Trains 50 units with the loss that the paper states and with the one that its released code minimises, rolls
-every network out for 1,000 blocks, plays the four Bayesian actors for 5,000 blocks, and prints one table.
+every network out for 1,000 blocks, plays the four Bayesian actors for 5,000 blocks, and prints one table. Then the
+network of 20,000 gradient steps is distilled by RADD and traditionally, and a second table shows how the students
+play beside 2-unit networks trained on the task itself and controls.
 What is finished is not done again; Ctrl-C stops behind a checkpoint.
 
     radd reproduce
@@ -42,45 +44,67 @@ type plan struct {
 	rolloutBlocks  int // of every network's rollout: SI 7.1
 	baselineBlocks int // of every Bayesian actor's session
 	seed           uint64
+
+	teachers         []milestone // whose students play against each other; all rivals play against the first's
+	seeds            int         // of traditional students and of 2-unit networks
+	twoUnits         []int       // gradient steps of these
+	traditionalSteps int
+	contestBlocks    int // of the session that students and rivals play, which is another
+	contestSeed      uint64
+	randomReadouts   int
+	resamples        int
 }
 
-// milestone is a network of the table: a run, or a shorter one that goes on.
+// milestone is a network: a run, or a shorter one that goes on.
 type milestone struct {
 	objective     string
 	gradientSteps int
+	hidden        int    // 0 is the plan's
+	seed          uint64 // likewise
 }
 
-func (m milestone) folder() string { return fmt.Sprintf("%s-%d", m.objective, m.gradientSteps) }
+func (m milestone) folder() string {
+	name := fmt.Sprintf("%s-%d", m.objective, m.gradientSteps)
+	if m.hidden > 0 {
+		name = fmt.Sprintf("%d-units-%s-seed-%d", m.hidden, name, m.seed)
+	}
+	return name
+}
 
 // mainJob returns the plan. The runs of a chain follow one another: each goes
 // on where the one before ends.
 func mainJob(full bool) plan {
-	p := plan{base: train.DefaultConfig(), rolloutBlocks: 1000, baselineBlocks: 5000, seed: 2}
+	p := plan{base: train.DefaultConfig(), rolloutBlocks: 1000, baselineBlocks: 5000, seed: 2,
+		seeds: 5, twoUnits: []int{5000, 40_000}, traditionalSteps: distill.TraditionalConfig().GradientSteps,
+		contestBlocks: 1000, contestSeed: 4, randomReadouts: 20, resamples: 1000}
 	p.base.Device, p.base.Jobs = "cpu", 1
-	crossEntropy := []milestone{{"cross-entropy", 5000}}
-	probability := []milestone{{"probability", 5000}, {"probability", 20_000}}
+	crossEntropy := []milestone{{objective: "cross-entropy", gradientSteps: 5000}}
+	probability := []milestone{{objective: "probability", gradientSteps: 5000}, {objective: "probability", gradientSteps: 20_000}}
+	p.teachers = []milestone{probability[1], crossEntropy[0]}
 	if full {
-		crossEntropy = append(crossEntropy, milestone{"cross-entropy", 100_000})
-		probability = append(probability, milestone{"probability", 100_000})
+		crossEntropy = append(crossEntropy, milestone{objective: "cross-entropy", gradientSteps: 100_000})
+		probability = append(probability, milestone{objective: "probability", gradientSteps: 100_000})
 	}
 	p.chains = [][]milestone{crossEntropy, probability} // the paper's own loss first
 	return p
 }
 
-// result is one row of the table.
+// result is one row of the first table.
 type result struct {
 	Network       string `json:"network"`
 	Objective     string `json:"objective,omitempty"`
 	GradientSteps int    `json:"gradient_steps,omitempty"`
 	Folder        string `json:"folder"`
 	task.Figures
+	seconds float64 // that its training took
 }
 
 // reproduction is what the main job leaves, beside the runs.
 type reproduction struct {
-	Version string   `json:"version"`
-	Seconds float64  `json:"seconds"` // of this call: what was finished before is not in it
-	Results []result `json:"results"`
+	Version  string             `json:"version"`
+	Seconds  float64            `json:"seconds"` // of this call: what was finished before is not in it
+	Results  []result           `json:"results"`
+	Contests []*distill.Contest `json:"contests"`
 }
 
 // Run implements the command.
@@ -93,29 +117,51 @@ type reproducing struct {
 	plan
 	app      *app
 	out      string
+	jobs     int
 	progress *progress
 }
 
 // reproduce carries out the plan into the folder out, with the given number of
-// networks at once, 0 for one per core, and prints and keeps its table.
+// networks at once, 0 for one per core, and prints and keeps its tables.
 func reproduce(ctx context.Context, a *app, out string, jobs int, pl plan) error {
 	start := time.Now()
-	total := 0
-	for _, chain := range pl.chains {
-		total += chain[len(chain)-1].gradientSteps
-	}
-	r := &reproducing{pl, a, out, a.progress("training", total)}
-	defer r.progress.end()
-
 	if jobs <= 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
+	r := &reproducing{plan: pl, app: a, out: out, jobs: jobs}
+	summary := reproduction{Version: version()}
+	err := r.all(ctx, &summary)
+	a.screen.clear()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%w (radd reproduce goes on where it was)", train.ErrStopped)
+	case err != nil:
+		return err
+	}
+	summary.Seconds = time.Since(start).Seconds()
+	return r.publish(summary)
+}
+
+// all trains, plays and distils.
+func (r *reproducing) all(ctx context.Context, summary *reproduction) error {
+	rivals := r.rivals()
+	total := 0
+	for _, chain := range slices.Concat(r.chains, rivals) {
+		total += chain[len(chain)-1].gradientSteps
+	}
+	r.progress = r.app.progress("training", total)
 	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
-	networks := make([][]result, len(pl.chains))
-	for i := len(pl.chains) - 1; i >= 0; i-- { // the longest first
+	group.SetLimit(r.jobs)
+	networks, small := make([][]result, len(r.chains)), make([][]result, len(rivals))
+	for i := len(r.chains) - 1; i >= 0; i-- { // the longest first
 		group.Go(func() (err error) {
-			networks[i], err = r.chain(within, pl.chains[i])
+			networks[i], err = r.chain(within, r.chains[i], true)
+			return err
+		})
+	}
+	for i, chain := range rivals {
+		group.Go(func() (err error) {
+			small[i], err = r.chain(within, chain, false)
 			return err
 		})
 	}
@@ -127,31 +173,35 @@ func reproduce(ctx context.Context, a *app, out string, jobs int, pl plan) error
 		})
 	}
 	if err := group.Wait(); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w (radd reproduce goes on where it was)", train.ErrStopped)
-		}
 		return err
 	}
 	r.progress.end()
-	summary := reproduction{Version: version(), Seconds: time.Since(start).Seconds(),
-		Results: append(slices.Concat(networks...), actors...)}
-	return r.publish(summary)
+	summary.Results = append(slices.Concat(networks...), actors...)
+	var err error
+	summary.Contests, err = r.contests(ctx, slices.Concat(networks...), small)
+	return err
 }
 
-// chain trains the networks of a chain and rolls each out.
-func (r *reproducing) chain(ctx context.Context, chain []milestone) ([]result, error) {
+// chain trains the networks of a chain, and rolls each out if asked to.
+func (r *reproducing) chain(ctx context.Context, chain []milestone, rollOut bool) ([]result, error) {
 	var results []result
 	before := milestone{}
 	for _, m := range chain {
-		row := result{Network: fmt.Sprintf("%d units", r.base.Hidden), Objective: m.objective,
+		row := result{Network: fmt.Sprintf("%d units", r.config(m).Hidden), Objective: m.objective,
 			GradientSteps: m.gradientSteps, Folder: filepath.Join(r.out, m.folder())}
 		if before.gradientSteps > 0 && !train.IsRun(row.Folder) {
 			if err := train.Fork(results[len(results)-1].Folder, row.Folder); err != nil {
 				return nil, err
 			}
 		}
-		if err := r.train(ctx, row.Folder, m, before.gradientSteps); err != nil {
+		trained, err := r.train(ctx, row.Folder, m, before.gradientSteps)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", row.Folder, err)
+		}
+		row.seconds, before = trained.Seconds, m
+		if !rollOut {
+			results = append(results, row)
+			continue
 		}
 		rollout, err := train.RolloutOfRun(ctx, row.Folder, train.RolloutConfig{
 			Blocks: r.rolloutBlocks, Seed: r.seed, Dtype: r.base.Dtype, Device: "cpu", Task: r.base.Task,
@@ -161,7 +211,6 @@ func (r *reproducing) chain(ctx context.Context, chain []milestone) ([]result, e
 		}
 		row.Figures = rollout.Figures
 		results = append(results, row)
-		before = m
 	}
 	return results, nil
 }
@@ -170,21 +219,29 @@ func (r *reproducing) options() train.Options {
 	return train.Options{Version: version(), Log: r.app.log}
 }
 
-// train trains one network on from the given number of gradient steps.
-func (r *reproducing) train(ctx context.Context, folder string, m milestone, from int) error {
+// config returns the configuration of a network.
+func (r *reproducing) config(m milestone) train.Config {
 	cfg := r.base
 	cfg.Objective, cfg.GradientSteps = m.objective, m.gradientSteps
+	if m.hidden > 0 {
+		cfg.Hidden, cfg.Seed = m.hidden, m.seed
+	}
+	return cfg
+}
+
+// train trains one network on from the given number of gradient steps.
+func (r *reproducing) train(ctx context.Context, folder string, m milestone, from int) (train.Summary, error) {
 	opt, done := r.options(), from
 	opt.Resume = true
 	opt.Report = func(s train.State) {
-		r.progress.add(s.GradientStep-done, func() string { return m.objective + ": " + describe(s) })
+		r.progress.add(s.GradientStep-done, func() string { return filepath.Base(folder) + ": " + describe(s) })
 		done = s.GradientStep
 	}
-	_, err := train.Run(ctx, folder, cfg, opt)
+	s, err := train.Run(ctx, folder, r.config(m), opt)
 	if err == nil && done == from { // it was finished before
 		r.progress.add(m.gradientSteps-from, func() string { return m.folder() + " is finished" })
 	}
-	return err
+	return s, err
 }
 
 // actor plays one Bayesian actor, unless its figures are there.
@@ -205,18 +262,15 @@ func (r *reproducing) actor(ctx context.Context, kind task.Kind) (result, error)
 	if err := os.MkdirAll(row.Folder, 0o755); err != nil {
 		return row, err
 	}
-	return row, writeJSON(path, s)
+	return row, atomicfs.WriteJSON(atomicfs.OS, path, s)
 }
 
 // publish prints the table and keeps it, as Markdown and as JSON.
 func (r *reproducing) publish(summary reproduction) error {
 	text := summary.markdown()
 	err := errors.Join(
-		writeJSON(filepath.Join(r.out, "reproduce.json"), summary),
-		atomicfs.WriteFile(atomicfs.OS, filepath.Join(r.out, "reproduce.md"), func(w io.Writer) error {
-			_, err := io.WriteString(w, text)
-			return err
-		}))
+		atomicfs.WriteJSON(atomicfs.OS, filepath.Join(r.out, "reproduce.json"), summary),
+		atomicfs.WriteBytes(atomicfs.OS, filepath.Join(r.out, "reproduce.md"), []byte(text)))
 	if err != nil {
 		return err
 	}
@@ -232,19 +286,20 @@ PyTorch's negative-log-likelihood loss and so minimises minus the probability of
 waits longer, times out more often, and comes close to a Bayesian actor instead.
 `
 
-// markdown returns the table, with the paper's statements as its last row.
+// markdown returns the tables, with the paper's statements in the first one's
+// last row.
 func (s reproduction) markdown() string {
 	rows := [][]string{{"network", "objective", "gradient steps", "trials", "RNN steps per trial", "action rate", "correct per trial", "correct per action"}}
 	for _, r := range s.Results {
-		steps := ""
-		if r.GradientSteps > 0 {
-			steps = thousands(r.GradientSteps)
-		}
-		rows = append(rows, []string{r.Network, r.Objective, steps, thousands(r.Trials), fmt.Sprintf("%.2f", r.RNNStepsPerTrial),
+		rows = append(rows, []string{r.Network, r.Objective, thousands(r.GradientSteps), thousands(r.Trials), fmt.Sprintf("%.2f", r.RNNStepsPerTrial),
 			fmt.Sprintf("%.3f", r.ActionRate), fmt.Sprintf("%.3f", r.CorrectPerTrial), fmt.Sprintf("%.3f", r.CorrectPerAction)})
 	}
 	rows = append(rows, []string{"the paper's 50 units", "as stated", "converged by about 5,000", "about 50,000", "about 3.5", "", "", ""})
-	return markdownTable(rows) + "\n" + whyTwoLosses
+	text := markdownTable(rows) + "\n" + whyTwoLosses
+	for _, c := range s.Contests {
+		text += "\n" + contestMarkdown(c)
+	}
+	return text
 }
 
 // markdownTable returns rows as a Markdown table whose columns are aligned in
@@ -272,22 +327,14 @@ func markdownTable(rows [][]string) string {
 	return b.String()
 }
 
-// thousands writes a number with commas.
+// thousands writes a number with commas, and nothing for 0.
 func thousands(n int) string {
+	if n == 0 {
+		return ""
+	}
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
-}
-
-func writeJSON(path string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfs.WriteFile(atomicfs.OS, path, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
 }

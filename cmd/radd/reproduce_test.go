@@ -15,8 +15,13 @@ func small() plan {
 	p := mainJob(false)
 	p.base.Hidden, p.base.CheckpointEvery = 4, 5
 	p.base.Task.Blocks, p.base.Task.BlockMin, p.base.Task.BlockMax = 1, 2, 4
-	p.chains = [][]milestone{{{"cross-entropy", 6}}, {{"probability", 6}, {"probability", 12}}}
-	p.rolloutBlocks, p.baselineBlocks = 20, 20
+	m := func(objective string, steps int) milestone {
+		return milestone{objective: objective, gradientSteps: steps}
+	}
+	p.chains = [][]milestone{{m("cross-entropy", 6)}, {m("probability", 6), m("probability", 12)}}
+	p.teachers = []milestone{m("probability", 12), m("cross-entropy", 6)}
+	p.rolloutBlocks, p.baselineBlocks, p.contestBlocks = 20, 20, 20
+	p.seeds, p.twoUnits, p.traditionalSteps, p.randomReadouts, p.resamples = 2, []int{4, 8}, 6, 3, 20
 	return p
 }
 
@@ -31,7 +36,9 @@ func TestReproduce(t *testing.T) {
 		return stdout.String()
 	}
 	table := reproduceAgain()
-	for _, want := range []string{"| 4 units ", "| probability ", "| 12 ", "| Bayesian actor published ", "| about 3.5 ", "negative-log-likelihood"} {
+	for _, want := range []string{"| 4 units ", "| probability ", "| 12 ", "| Bayesian actor published ", "| about 3.5 ", "negative-log-likelihood",
+		"| teacher ", "| RADD student, pca ", "| RADD student, full ", "| traditional students (2) ", "| 2 units trained on the task (2) ",
+		"| control: pca student, reset before every trial ", "| control: random projections (3) ", "Students of cross-entropy-6"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table has no %q:\n%s", want, table)
 		}
@@ -43,7 +50,7 @@ func TestReproduce(t *testing.T) {
 				t.Fatal(err)
 			}
 			switch filepath.Base(path) {
-			case "weights.safetensors", "metrics.csv", "trials.parquet", "summary.json", "states.npz":
+			case "weights.safetensors", "metrics.csv", "trials.parquet", "summary.json", "states.npz", "radd.npz", "contest.json":
 				do(path, info)
 			}
 			return nil
@@ -64,7 +71,8 @@ func TestReproduce(t *testing.T) {
 
 	// The longer run ends as one that nobody forked.
 	p := small()
-	p.chains = [][]milestone{{{"probability", 12}}}
+	p.chains = [][]milestone{{{objective: "probability", gradientSteps: 12}}}
+	p.teachers = p.teachers[:1]
 	a := &app{quiet: true, stdout: &bytes.Buffer{}, screen: &screen{out: &bytes.Buffer{}}, log: slog.New(slog.DiscardHandler)}
 	alone := filepath.Join(t.TempDir(), "runs")
 	if err := reproduce(context.Background(), a, alone, 1, p); err != nil {
@@ -84,7 +92,7 @@ func TestMainJobIsThePapers(t *testing.T) {
 	if p.base.Hidden != 50 || p.base.LearningRate != .001 || p.base.Momentum != .1 || p.rolloutBlocks != 1000 || p.baselineBlocks != 5000 {
 		t.Errorf("%+v", p)
 	}
-	if got := p.chains[1][2]; got != (milestone{"probability", 100_000}) {
+	if got := p.chains[1][2]; got != (milestone{objective: "probability", gradientSteps: 100_000}) {
 		t.Errorf("the last network is %+v", got)
 	}
 }

@@ -68,18 +68,7 @@ func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) e
 		return err
 	}
 	p := a.progress("training", cfg.GradientSteps)
-	done := 0
-	s, err := train.Run(ctx, c.Out, cfg, train.Options{
-		Resume: c.Resume, Version: version(), Log: a.log,
-		Report: func(s train.State) {
-			if done == 0 {
-				done = s.GradientStep - 1
-				p.resume(done)
-			}
-			p.add(s.GradientStep-done, func() string { return describe(s) })
-			done = s.GradientStep
-		},
-	})
+	s, err := train.Run(ctx, c.Out, cfg, train.Options{Resume: c.Resume, Version: version(), Log: a.log, Report: p.training("")})
 	p.end()
 	if err != nil && exitCode(err) != exitStopped && exitCode(err) != exitNonFinite {
 		return err

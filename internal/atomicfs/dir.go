@@ -47,6 +47,31 @@ func ReplaceDir(fsys FS, path string, fill func(dir string) error) error {
 }
 
 func replaceDir(fsys FS, path string, fill func(dir string) error) error {
+	return replacing(fsys, path, func(publish func(string) error) error {
+		return stage(fsys, path, fill, publish)
+	})
+}
+
+// Supersede gives the folder from, which lies beside path, is complete and is on
+// the disk, the name path, in the place of a folder that has it. What holds of
+// [ReplaceDir] after an error holds here; from then keeps its name.
+func Supersede(fsys FS, from, path string) error {
+	path = filepath.Clean(path)
+	err := replacing(fsys, path, func(publish func(string) error) error {
+		if err := publish(from); err != nil {
+			return err
+		}
+		return fsys.SyncDir(filepath.Dir(path))
+	})
+	if err != nil {
+		return fmt.Errorf("replace %s: %w", path, err)
+	}
+	return nil
+}
+
+// replacing has publication rename a complete folder to path by the function
+// that it is given, which first moves aside what is there.
+func replacing(fsys FS, path string, publication func(publish func(staged string) error) error) error {
 	parent, name := filepath.Dir(path), filepath.Base(path)
 	if err := settle(fsys, parent, name); err != nil {
 		return err
@@ -56,7 +81,7 @@ func replaceDir(fsys FS, path string, fill func(dir string) error) error {
 		return err
 	}
 	aside := filepath.Join(parent, asidePrefix+name)
-	err = stage(fsys, path, fill, func(staged string) error {
+	err = publication(func(staged string) error {
 		if !old {
 			return fsys.Rename(staged, path)
 		}

@@ -2,6 +2,7 @@ package atomicfs
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +65,23 @@ func WriteFile(fsys FS, path string, write func(io.Writer) error) (err error) {
 	}
 	renamed = true
 	return fsys.SyncDir(parent)
+}
+
+// WriteBytes writes the file at path as [WriteFile] does.
+func WriteBytes(fsys FS, path string, data []byte) error {
+	return WriteFile(fsys, path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteJSON writes the file at path as [WriteFile] does, with v as indented JSON.
+func WriteJSON(fsys FS, path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return WriteBytes(fsys, path, append(data, '\n'))
 }
 
 // CleanTemp removes what interrupted writers left unfinished in dir: every

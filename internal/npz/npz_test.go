@@ -580,6 +580,7 @@ func FuzzRead(f *testing.F) {
 					t.Errorf("%T: %v", err, err)
 				}
 			}
+			checkPieces(t, file, name, a, errA)
 			checkProduct(t, len(a), shapeA, errA)
 			checkProduct(t, len(b), shapeB, errB)
 			checkProduct(t, len(c), shapeC, errC)
@@ -606,6 +607,85 @@ func FuzzHeader(f *testing.F) {
 			t.Errorf("%d elements of %q", n, h.descr)
 		}
 	})
+}
+
+// checkPieces holds an array that is read piece by piece to the whole one.
+func checkPieces(t *testing.T, f *File, name string, whole []float64, wholeErr error) {
+	t.Helper()
+	got, err := readPieces(f, name, 7)
+	if (err == nil) != (wholeErr == nil) || err != nil && err.Error() != wholeErr.Error() {
+		t.Errorf("%s: in pieces: %v; whole: %v", name, err, wholeErr)
+	}
+	same := slices.EqualFunc(got, whole, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+	if err == nil && !same {
+		t.Errorf("%s: in pieces %v, whole %v", name, got, whole)
+	}
+}
+
+func readPieces(f *File, name string, size int) ([]float64, error) {
+	p, err := f.Float64Pieces(name)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	total := 1
+	for _, dim := range p.Shape() {
+		total *= dim
+	}
+	var data []float64
+	for {
+		piece := make([]float64, min(size, total-len(data)))
+		if err := p.Read(piece); err != nil {
+			return nil, err
+		}
+		if data = append(data, piece...); len(data) == total {
+			return data, nil
+		}
+	}
+}
+
+func TestPieces(t *testing.T) {
+	for _, name := range []string{"hidden", "B", "scale"} { // in C order, in Fortran order, a scalar
+		f, err := Open("../../testdata/oracle/radd_n50.npz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, _, err := f.Float64(name)
+		for _, size := range []int{1, 50, chunk, chunk + 1, len(whole)} {
+			got, piecesErr := readPieces(f, name, size)
+			if err != nil || piecesErr != nil || !slices.Equal(got, whole) {
+				t.Errorf("%s in pieces of %d differs from the whole: %v, %v", name, size, err, piecesErr)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPiecesFaults(t *testing.T) {
+	x := npy(1, dict("'<f8'", "False", "(2,)"), "1234567812345678")
+	damaged := archiveOf(t, zip.Store, [2]string{"x", x})
+	damaged[bytes.LastIndex(damaged, []byte("12345678"))] ^= 1
+	f := open(t, damaged)
+	_, err := readPieces(f, "x", 1)
+	wantFault(t, err, "test.npz: x: ", "checksum")
+	_, err = readPieces(f, "y", 1)
+	wantFault(t, err, "test.npz: y: there is no such array")
+	_, err = f.Int64Pieces("x")
+	wantFault(t, err, "test.npz: x: dtype", "<f8")
+
+	p, err := f.Float64Pieces("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic where more is asked for than there is")
+		}
+	}()
+	_ = p.Read(make([]float64, 3))
 }
 
 func checkProduct(t *testing.T, n int, shape []int, err error) {

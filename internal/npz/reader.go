@@ -189,19 +189,24 @@ func read[T any](f *File, name, allowed string, decoders map[string]func([]byte)
 		return nil, nil, err
 	}
 	defer a.Close()
-	decode := decoders[a.descr]
-	if decode == nil {
-		return nil, nil, &input.Error{File: f.path, Field: name, Found: fmt.Sprintf("dtype %q", a.descr),
-			Allowed: allowed, Do: "convert it with astype before saving"}
+	decode, err := decoder(a, allowed, decoders)
+	if err != nil {
+		return nil, nil, err
 	}
 	data, err := readData(a, decode)
 	if err != nil {
 		return nil, nil, f.fault(name, err)
 	}
-	if a.fortran {
-		data = rowMajor(data, a.shape)
-	}
 	return data, a.shape, nil
+}
+
+// decoder returns the decoder of the array's dtype, one of those allowed.
+func decoder[T any](a *array, allowed string, decoders map[string]func([]byte) T) (func([]byte) T, error) {
+	if decode := decoders[a.descr]; decode != nil {
+		return decode, nil
+	}
+	return nil, &input.Error{File: a.file.path, Field: a.name, Found: fmt.Sprintf("dtype %q", a.descr),
+		Allowed: allowed, Do: "convert it with astype before saving"}
 }
 
 // array is an array of which the header has been read and found to agree with
@@ -209,6 +214,8 @@ func read[T any](f *File, name, allowed string, decoders map[string]func([]byte)
 type array struct {
 	*header
 	io.ReadCloser
+	file   *File
+	name   string
 	packed int64 // bytes in the archive
 }
 
@@ -237,37 +244,70 @@ func (f *File) open(name string) (*array, error) {
 		body.Close()
 		return nil, f.fault(name, err)
 	}
-	return &array{h, body, int64(packed)}, nil
+	return &array{h, body, f, name, int64(packed)}, nil
 }
 
 func (f *File) fault(name string, err error) error {
 	return &input.Error{File: f.path, Field: name, Cause: err}
 }
 
-// readData decodes all elements and sees to it that nothing follows them; the
-// archive's checksum is compared on the way. Memory is taken for as many
-// elements as the packed bytes could hold unpacked, and grows from there.
+// readData decodes all elements, in row-major order, and sees to it that
+// nothing follows them; the archive's checksum is compared on the way. Memory is
+// taken for as many elements as the packed bytes could hold unpacked, and grows
+// from there.
 func readData[T any](a *array, decode func([]byte) T) ([]T, error) {
-	total, size := a.elements(), a.itemSize()
-	data := make([]T, 0, min(total, int(a.packed)/size))
-	const chunk = 4096 // elements
-	buffer := make([]byte, chunk*size)
+	total := a.elements()
+	data := make([]T, 0, min(total, int(a.packed)/a.itemSize()))
+	buffer := make([]byte, chunk*a.itemSize())
 	for len(data) < total {
-		b := buffer[:min(chunk, total-len(data))*size]
-		if _, err := io.ReadFull(a, b); err != nil {
-			return nil, truncated(err)
-		}
-		for ; len(b) > 0; b = b[size:] {
-			data = append(data, decode(b))
+		from := len(data)
+		to := from + min(chunk, total-from)
+		data = slices.Grow(data, to-from)[:to]
+		if err := decodeNext(a, data[from:], buffer, decode); err != nil {
+			return nil, err
 		}
 	}
-	switch n, err := io.ReadFull(a, buffer[:1]); {
-	case n != 0:
-		return nil, errors.New("there are bytes after its data")
-	case err != io.EOF:
+	if err := a.end(); err != nil {
 		return nil, err
 	}
+	if a.fortran {
+		data = rowMajor(data, a.shape)
+	}
 	return data, nil
+}
+
+// chunk is the elements that are decoded at a time.
+const chunk = 4096
+
+// decodeNext assigns the array's next elements, in the order in which they are
+// stored, to dst; the buffer holds chunk elements.
+func decodeNext[T any](a *array, dst []T, buffer []byte, decode func([]byte) T) error {
+	size := a.itemSize()
+	for len(dst) > 0 {
+		n := min(chunk, len(dst))
+		b := buffer[:n*size]
+		if _, err := io.ReadFull(a, b); err != nil {
+			return truncated(err)
+		}
+		for i := range dst[:n] {
+			dst[i] = decode(b[i*size : (i+1)*size])
+		}
+		dst = dst[n:]
+	}
+	return nil
+}
+
+// end returns an error unless all of the array has been read and its checksum
+// is right.
+func (a *array) end() error {
+	var next [1]byte
+	switch n, err := io.ReadFull(a, next[:]); {
+	case n != 0:
+		return errors.New("there are bytes after its data")
+	case err != io.EOF:
+		return err
+	}
+	return nil
 }
 
 // rowMajor returns column-major data in row-major order.

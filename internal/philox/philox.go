@@ -13,8 +13,8 @@ import (
 
 // Counter and Words are the input and the output of the generator.
 type (
-	Counter [4]uint32
-	Words   [4]uint32
+	Counter = [4]uint32
+	Words   = [4]uint32
 )
 
 const (
@@ -53,6 +53,17 @@ func Normal2(a, b uint32) (x, y float64) {
 	radius := math.Sqrt(-2 * math.Log(Uniform(a)))
 	sin, cos := math.Sincos(2 * math.Pi * Uniform(b))
 	return radius * cos, radius * sin
+}
+
+// Normals draws at the counter c, and at the seven after it in their second
+// word: deviates[i][j] is the i-th of the four deviates that Normal2 makes of
+// the words at c[1] + j, of the first two and of the last two.
+func Normals(deviates *[4][8]float64, key uint64, c Counter) {
+	for j := range deviates[0] {
+		w := Draw(key, Counter{c[0], c[1] + uint32(j), c[2], c[3]})
+		deviates[0][j], deviates[1][j] = Normal2(w[0], w[1])
+		deviates[2][j], deviates[3][j] = Normal2(w[2], w[3])
+	}
 }
 
 // Threshold returns the word threshold k with P(word < k) nearest to the

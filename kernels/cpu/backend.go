@@ -12,13 +12,16 @@ import (
 // Backend runs networks and sessions on the machine's cores. It implements
 // kernels.Backend.
 type Backend[F kernels.Float] struct {
-	workers int
-	items   chan item[F] // unbuffered: a send succeeds only while a worker is idle
-	passes  sync.Pool    // of *pass[F]
+	isa      ISA
+	routines *routines[F]
+	workers  int
+	items    chan item[F] // unbuffered: a send succeeds only while a worker is idle
+	passes   sync.Pool    // of *pass[F]
 }
 
 // pass is one call of Forward or Backward, shared by the workers on its tapes.
 type pass[F kernels.Float] struct {
+	routines  *routines[F]
 	theta     []F
 	objective kernels.Objective
 	tapes     []*kernels.Tape[F]
@@ -32,14 +35,25 @@ type item[F kernels.Float] struct {
 	tape int
 }
 
-// New returns a backend that computes on up to workers goroutines at once; 0
-// means as many as the program may use cores.
-func New[F kernels.Float](workers int) *Backend[F] {
+// Open returns a backend on the instruction set that Choose returns, with its
+// error.
+func Open[F kernels.Float](workers int) (*Backend[F], error) {
+	isa, err := Choose()
+	if err != nil {
+		return nil, err
+	}
+	return New[F](isa, workers), nil
+}
+
+// New returns a backend on a supported instruction set that computes on up to
+// workers goroutines at once; 0 means as many as the program may use cores. It
+// panics where the instruction set is not supported.
+func New[F kernels.Float](isa ISA, workers int) *Backend[F] {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	b := &Backend[F]{workers: workers, items: make(chan item[F])}
-	b.passes.New = func() any { return new(pass[F]) }
+	b := &Backend[F]{isa: isa, routines: routinesOf[F](isa), workers: workers, items: make(chan item[F])}
+	b.passes.New = func() any { return &pass[F]{routines: b.routines} }
 	for range workers - 1 { // the caller is the other one
 		go func() {
 			for it := range b.items {
@@ -59,7 +73,7 @@ func (b *Backend[F]) Close() error {
 
 // Info implements kernels.Backend.
 func (b *Backend[F]) Info() kernels.Info {
-	return kernels.Info{Device: "cpu", ISA: "generic", Dtype: kernels.Dtype[F]()}
+	return kernels.Info{Device: "cpu", ISA: string(b.isa), Dtype: kernels.Dtype[F]()}
 }
 
 // Forward implements kernels.Backend.
@@ -81,13 +95,13 @@ func (b *Backend[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.T
 	}
 	clear(grad)
 	for _, t := range tapes {
-		addScaled(grad, ownGradient(t), 1)
+		addScaled(grad, b.routines.ownGradient(t), 1)
 	}
 }
 
 // Update implements kernels.Backend.
 func (b *Backend[F]) Update(theta, velocity, grad []F, lr, momentum F) {
-	update(theta, velocity, grad, lr, momentum)
+	b.routines.update(theta, velocity, grad, lr, momentum)
 }
 
 // each runs the pass on every tape, on this goroutine and on idle workers.
@@ -113,19 +127,31 @@ func (b *Backend[F]) each(theta []F, o kernels.Objective, tapes []*kernels.Tape[
 }
 
 func (p *pass[F]) run(i int) {
-	t := p.tapes[i]
+	r, t := p.routines, p.tapes[i]
 	switch {
 	case p.grad == nil:
-		forward(p.theta, p.objective, t)
+		r.forward(p.theta, p.objective, t)
 	case len(p.tapes) == 1:
-		backward(p.theta, p.objective, t, p.scale, p.grad)
+		r.backward(p.theta, p.objective, t, p.scale, p.grad)
 	default:
-		backward(p.theta, p.objective, t, p.scale, ownGradient(t))
+		r.backward(p.theta, p.objective, t, p.scale, r.ownGradient(t))
 	}
 }
 
-func ownGradient[F kernels.Float](t *kernels.Tape[F]) []F {
-	start, size := workSize(t.N), kernels.Shape{N: t.N}.Size()
+// work returns the tape's scratch, for a pass forward or backward.
+func (r *routines[F]) work(t *kernels.Tape[F]) []F {
+	return align(t.Workspace(r.workSize(t.N)))[:r.workSize(t.N)-cacheLine]
+}
+
+// workSize is the number of elements of scratch that a pass needs, with what
+// alignment may take.
+func (r *routines[F]) workSize(n int) int {
+	_, backward := r.viewBackward(nil, n)
+	return max((networkRows+n)*r.pad(n+1), backward) + cacheLine
+}
+
+func (r *routines[F]) ownGradient(t *kernels.Tape[F]) []F {
+	start, size := r.workSize(t.N), kernels.Shape{N: t.N}.Size()
 	return t.Workspace(start + size)[start:]
 }
 

@@ -2,13 +2,45 @@ package cpu
 
 import "radd/kernels"
 
-// blockSteps is the number of RNN steps whose dz are kept before the gradient
-// of W_hh is added up.
-const blockSteps = 16
+// blockSteps is the number of RNN steps whose dz and states are kept before
+// their outer products are added to the gradient together.
+const blockSteps = 32
 
-// workSize is the scratch that forward and backward need for n hidden units:
-// two vectors for the network, one for dh, and a block of dz.
-func workSize(n int) int { return 3*n + blockSteps*n }
+// inputRows are the rows of the gradient by what is multiplied with dz alone:
+// the three inputs, and 1 for the biases.
+const inputRows = kernels.Inputs + 1
+
+// backwardWork is the scratch of backward. N + 1 rounded up to whole vectors is
+// ld, N rounded up is width.
+type backwardWork[F kernels.Float] struct {
+	matrix   []F // (N+1, width) M = [W_hh; W_out[right] − W_out[left]] by rows, in panels
+	dMatrix  []F // (N+1 rounded up to 4, width)
+	dInput   []F // (4, ld)
+	e        []F // (K+1, ld) rows e_s = (dz_s, g_{s−1})
+	states   []F // (K, width) h_{s−1}
+	inputs   []F // (K, 4) x_s and 1
+	gradient []F // (K) g
+}
+
+func (r *routines[F]) viewBackward(work []F, n int) (w backwardWork[F], size int) {
+	ld, width := r.pad(n+1), r.pad(n)
+	take := func(count int) []F {
+		from := size
+		size += r.pad(count)
+		if work == nil {
+			return nil
+		}
+		return work[from:][:count]
+	}
+	w.matrix = take((n + 1) * width)
+	w.dMatrix = take((n + 4) / 4 * 4 * width)
+	w.dInput = take(inputRows * ld)
+	w.e = take((blockSteps + 1) * ld)
+	w.states = take(blockSteps * width)
+	w.inputs = take(blockSteps * inputRows)
+	w.gradient = take(blockSteps)
+	return w, size
+}
 
 // backward assigns to grad the gradient by θ of scale × the tape's loss, through
 // all T steps. With g_t = scale·dL/dd_t, backward in time:
@@ -19,63 +51,66 @@ func workSize(n int) int { return 3*n + blockSteps*n }
 //	dW_hh = Σ dz_t h_{t−1}ᵀ    dW_ih = Σ dz_t x_tᵀ    db_ih = db_hh = Σ dz_t
 //	dW_out[right] = −dW_out[left] = Σ g_t h_t          db_out likewise
 //
-// No gradient flows through the feedback or through a trial's end.
+// No gradient flows through the feedback or through a trial's end. With the
+// vector e_s = (dz_s, g_{s−1}) and M = [W_hh; W_out[right] − W_out[left]], all of
+// it is dz_{s−1} = (Mᵀ e_s) ∘ (1 − h_{s−1}²), dM = Σ e_s h_{s−1}ᵀ and, of e_s and
+// (x_s, 1), the rest: s goes from T, where dz is 0, to 0, where g is.
 //
 // Source: SI 7.2; backpropagation through time, never truncated.
-func backward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F], scale F, grad []F) {
+func (r *routines[F]) backward(theta []F, o kernels.Objective, p *kernels.Tape[F], scale F, grad []F) {
 	n := p.N
 	shape := kernels.Shape{N: n}
-	w, dw := kernels.Views(shape, theta), kernels.Views(shape, grad)
-	clear(grad)
-	work := p.Workspace(workSize(n))
-	readout, dh, block := work[n:2*n], work[2*n:3*n], work[3*n:]
-	readoutDifference(w, readout)
-	clear(dh)
+	ld, width := r.pad(n+1), r.pad(n)
+	v, _ := r.viewBackward(r.work(p), n)
+	r.packRows(v.matrix, kernels.Views(shape, theta), n, width)
+	clear(v.dMatrix)
+	clear(v.dInput)
+	clear(v.e)
 
-	dReadout, dReadoutBias := dw.Readout[n:], F(0)
 	lossScale := float64(scale) * o.Scale(p.T)
-	for end := p.T; end > 0; {
-		start := max(end-blockSteps, 0)
-		for t := end - 1; t >= start; t-- {
-			h := p.State(t)
-			if g := F(lossScale * p.StepDerivative(o, t)); g != 0 {
-				addScaled(dh, readout, g)
-				addScaled(dReadout, h, g)
-				dReadoutBias += g
-			}
-			dz := block[(t-start)*n:][:n]
-			x := p.Input[t*kernels.Inputs:][:kernels.Inputs]
-			for i := range dz {
-				v := dh[i] * (1 - h[i]*h[i])
-				dz[i] = v
-				dw.InputBias[i] += v
-				du := dw.InputHidden[i*kernels.Inputs:][:kernels.Inputs]
-				du[0] += v * x[0]
-				du[1] += v * x[1]
-				du[2] += v * x[2]
-			}
-			clear(dh)
-			addMatTVec(dh, w.HiddenHidden, dz)
+	odds := p.Odds()
+	derivative := func(t int) F {
+		if t < 0 {
+			return 0
 		}
-		// Row t of Hidden is h_{t−1}: the state before step t.
-		addOuterProducts(dw.HiddenHidden, block, p.Hidden[start*n:], n, n, end-start)
+		return F(lossScale * p.StepDerivative(o, t, odds[t]))
+	}
+	carried := 0 // row of e that the next block begins with
+	v.e[n] = derivative(p.T - 1)
+	for end := p.T + 1; end > 0; {
+		start := max(end-blockSteps, 0)
+		count := end - start
+		for k := range count {
+			s := start + k
+			v.gradient[k] = derivative(s - 2)
+			x := v.inputs[k*inputRows:][:inputRows]
+			x[0], x[1], x[2], x[3] = 0, 0, 0, 1
+			if s < p.T {
+				copy(x, p.Input[s*kernels.Inputs:][:kernels.Inputs])
+			}
+		}
+		copy(v.e[count*ld:], v.e[carried*ld:][:ld])
+		r.backpropagate(v.e, v.states, p.Hidden[start*n:], v.matrix, v.gradient[:count], n, ld)
+		r.addOuterProducts(v.dMatrix, v.e[ld:], v.states, n+1, ld, width, count)
+		r.addOuterProducts(v.dInput, v.inputs, v.e[ld:], inputRows, inputRows, ld, count)
 		end = start
 	}
-
-	copy(dw.HiddenBias, dw.InputBias)
-	for i, v := range dReadout {
-		dw.Readout[i] = -v
-	}
-	dw.ReadoutBias[0], dw.ReadoutBias[1] = -dReadoutBias, dReadoutBias
+	unpack(kernels.Views(shape, grad), v, n, ld, width)
 }
 
-// update does one step of PyTorch's SGD without weight decay: v ← m·v + g,
-// θ ← θ − lr·v. The conversions round every product, as PyTorch does, where a
-// compiler would fuse it with the sum.
-func update[F kernels.Float](theta, velocity, grad []F, lr, momentum F) {
-	velocity, grad = velocity[:len(theta)], grad[:len(theta)]
-	for i := range theta {
-		velocity[i] = F(momentum*velocity[i]) + grad[i]
-		theta[i] -= F(lr * velocity[i])
+// unpack assigns the gradient by θ.
+func unpack[F kernels.Float](dw kernels.Weights[F], v backwardWork[F], n, ld, width int) {
+	for i := range n {
+		copy(dw.HiddenHidden[i*n:][:n], v.dMatrix[i*width:])
+		for k := range kernels.Inputs {
+			dw.InputHidden[i*kernels.Inputs+k] = v.dInput[k*ld+i]
+		}
 	}
+	bias := v.dInput[kernels.Inputs*ld:]
+	copy(dw.InputBias, bias)
+	copy(dw.HiddenBias, bias)
+	for i, x := range v.dMatrix[n*width:][:n] {
+		dw.Readout[i], dw.Readout[n+i] = -x, x
+	}
+	dw.ReadoutBias[0], dw.ReadoutBias[1] = -bias[n], bias[n]
 }

@@ -1,105 +1,77 @@
 package cpu
 
-import (
-	"math"
+import "radd/kernels"
 
-	"radd/kernels"
-)
-
-// network is θ as the forward pass needs it. Bias and readout lie in a tape's
-// scratch.
-type network[F kernels.Float] struct {
-	kernels.Weights[F]
-	bias        []F // b_ih + b_hh (N)
-	readout     []F // W_out[right] − W_out[left] (N)
-	readoutBias F   // likewise
-}
-
-func newNetwork[F kernels.Float](theta, work []F, n int) network[F] {
-	w := network[F]{Weights: kernels.Views(kernels.Shape{N: n}, theta), bias: work[:n], readout: work[n : 2*n]}
-	for i := range w.bias {
-		w.bias[i] = w.InputBias[i] + w.HiddenBias[i]
-	}
-	w.readoutBias = readoutDifference(w.Weights, w.readout)
-	return w
-}
-
-// step takes the tape's passage from the state before step t to the one after
-// it, given x_t, and assigns both it and the logit difference:
+// forward plays the tape's passage with the network θ and assigns the tape's
+// record, loss and counts. Per RNN step:
 //
 //	h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh)
 //	d_t = (W_out[right] − W_out[left])·h_t + b_out[right] − b_out[left]
 //
+// The product of h_t with W_hh is made with that for d_t, before the decision.
+//
 // Source: SI 7.2.
-func (w *network[F]) step(p *kernels.Tape[F], t int) F {
+func (r *routines[F]) forward(theta []F, o kernels.Objective, p *kernels.Tape[F]) {
 	n := p.N
-	x := p.Input[t*kernels.Inputs:][:kernels.Inputs]
-	h := p.State(t)
-	for i := range h {
-		v := w.InputHidden[i*kernels.Inputs:][:kernels.Inputs]
-		h[i] = w.bias[i] + (v[0]*x[0] + v[1]*x[1] + v[2]*x[2])
-	}
-	addMatVec(h, w.HiddenHidden, p.Hidden[t*n:][:n])
-	tanh(h)
-	d := dot(w.readout, h) + w.readoutBias
-	p.Difference[t] = d
-	return d
-}
-
-// forward plays the tape's passage with the network θ and assigns the tape's
-// record, loss and counts.
-func forward[F kernels.Float](theta []F, o kernels.Objective, p *kernels.Tape[F]) {
-	w := newNetwork(theta, p.Workspace(workSize(p.N)), p.N)
-	p.T, p.Loss, p.Behaviour = 0, 0, kernels.Behaviour{}
+	ld := r.pad(n + 1)
+	net := r.work(p)
+	r.pack(net, kernels.Views(kernels.Shape{N: n}, theta), n, ld)
+	first := p.Hidden[:n]
+	copy(net[ld:], first)
+	r.step(first, net, nil, ld)
+	p.T, p.Behaviour = 0, kernels.Behaviour{}
 	if p.Teacher != nil {
-		follow(&w, p)
+		r.follow(net, ld, p)
 	} else {
-		play(&w, p)
+		r.play(net, ld, p)
 	}
-	for t := range p.T {
-		p.Loss += p.StepLoss(o, t)
-	}
-	p.Loss *= o.Scale(p.T)
+	p.Loss = r.loss(o, p)
 }
 
 // play goes through the tape's trials in closed loop, or as its forced
-// decisions say: task.Rule.Step turns each step's logit difference into the
-// feedback and the trial's end.
-func play[F kernels.Float](w *network[F], p *kernels.Tape[F]) {
+// decisions say: task.Rule.Step turns d_t into the feedback and the trial's end.
+func (r *routines[F]) play(net []F, ld int, p *kernels.Tape[F]) {
 	s := p.Session
 	rule := s.Rule()
+	p.Observations.Begin(s, r.normals)
 	feedback := p.FirstFeedback()
 	for trial := p.From; trial < p.To; trial++ {
 		p.Reserve(rule.MaxSteps)
 		side := s.TrialSide[trial]
 		p.Trials++
-		for step, ended := 0, false; !ended; step++ {
+		for step := 0; ; step++ {
 			t := p.T
-			left, right := s.Observe(trial, step)
+			left, right := p.Observations.At(trial, step)
 			x := p.Input[t*kernels.Inputs:][:kernels.Inputs]
 			x[0], x[1], x[2] = F(left), F(right), feedback
-			out := rule.Step(step, side, float64(w.step(p, t)))
+			r.step(p.State(t), net, x, ld)
+			d := net[p.N]
+
+			out := rule.Step(step, side, float64(d))
 			if p.Forced != nil {
 				out = p.Forced.Outcome(t, out.Action)
 			}
-			feedback, ended = F(out.Feedback), out.Ended
+			feedback = F(out.Feedback)
 			p.Trial[t], p.Step[t] = int32(trial), int32(step)
 			p.Target[t], p.Counted[t] = (side+1)/2, rule.Counted(step)
-			p.Feedback[t] = feedback
+			p.Difference[t], p.Feedback[t] = d, feedback
 			p.T++
-			if ended {
+			if out.Ended {
 				p.Count(side, out.Action)
+				break
 			}
 		}
 	}
 }
 
 // follow goes along the teacher's tape, step by step.
-func follow[F kernels.Float](w *network[F], p *kernels.Tape[F]) {
+func (r *routines[F]) follow(net []F, ld int, p *kernels.Tape[F]) {
 	p.Follow()
 	rule := p.Session.Rule()
 	for t := range p.T {
-		d := w.step(p, t)
+		r.step(p.State(t), net, p.Input[t*kernels.Inputs:][:kernels.Inputs], ld)
+		d := net[p.N]
+		p.Difference[t] = d
 		if t+1 == p.T || p.Step[t+1] == 0 {
 			side := 2*p.Target[t] - 1
 			p.Count(side, rule.Step(int(p.Step[t]), side, float64(d)).Action)
@@ -107,32 +79,19 @@ func follow[F kernels.Float](w *network[F], p *kernels.Tape[F]) {
 	}
 }
 
-// readoutDifference assigns W_out[right] − W_out[left] to v (N) and returns
-// the same of the biases.
-func readoutDifference[F kernels.Float](w kernels.Weights[F], v []F) F {
-	n := len(v)
-	for i := range v {
-		v[i] = w.Readout[n+i] - w.Readout[i]
+// loss returns the loss of a passage and assigns the tape's odds. It is summed
+// apart from the closed loop, which would wait for every logarithm; and the
+// conversions are apart because amd64's merge into a register's old value, so
+// that in one loop each logarithm would wait for the last.
+func (r *routines[F]) loss(o kernels.Objective, p *kernels.Tape[F]) float64 {
+	odds := p.Odds()
+	for t, d := range p.Difference[:p.T] {
+		odds[t] = float64(d)
 	}
-	return w.ReadoutBias[1] - w.ReadoutBias[0]
-}
-
-// tanh replaces every element of h by its hyperbolic tangent. The conversions
-// are apart from math.Tanh because amd64's merge into a register's old value:
-// between float32 and float64 in one loop, each tanh would wait for the last.
-func tanh[F kernels.Float](h []F) {
-	var z [64]float64
-	for len(h) > 0 {
-		n := min(len(h), len(z))
-		for i, x := range h[:n] {
-			z[i] = float64(x)
-		}
-		for i, x := range z[:n] {
-			z[i] = math.Tanh(x)
-		}
-		for i, x := range z[:n] {
-			h[i] = F(x)
-		}
-		h = h[n:]
+	r.odds(odds)
+	sum := 0.0
+	for t := range p.T {
+		sum += p.StepLoss(o, t, odds[t])
 	}
+	return sum * o.Scale(p.T)
 }

@@ -73,7 +73,7 @@ func (s suite[F]) finiteDifferences(t *testing.T) {
 // specification returns the generic code in float64, to which both dtypes are
 // held.
 func specification(tb testing.TB) kernels.Backend[float64] {
-	b := cpu.New[float64](1)
+	b := cpu.New[float64](cpu.Generic, 1)
 	tb.Cleanup(func() {
 		if err := b.Close(); err != nil {
 			tb.Error(fmt.Errorf("closing the specification: %w", err))
