@@ -5,6 +5,7 @@ package cuda_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,6 +170,111 @@ func wantError(t *testing.T, err error, parts ...string) {
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%v: does not say %q", err, part)
+		}
+	}
+}
+
+// TestTogether wants two devices to train what one does, and one to go on where
+// the other is lost.
+func TestTogether(t *testing.T) {
+	networks := func() (all []*kernels.Network[float32]) {
+		for i, n := range []int{2, 25, 25, 9, 2, 25, 2} {
+			all = append(all, network[float32](short(t, nil), n, uint64(i)))
+		}
+		return all
+	}
+	want := networks()
+	if err := open[float32](t).Train(context.Background(), want, 3); err != nil {
+		t.Fatal(err)
+	}
+	second := cudatest.Open(t, memory, cudatest.Sources()...)
+	both := cuda.Together[float32]{open[float32](t), cuda.New[float32](second)}
+	got := networks()
+	if err := both.Train(context.Background(), got, 3); err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		same(t, "", got[i], want[i])
+	}
+	if info := both.Info(); info.Device != "gpu:0,gpu:0" || info.Dtype != "f32" {
+		t.Errorf("%+v", info)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := both.Train(ctx, got, 3); err != context.Canceled {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+
+	if err := second.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	got = networks()
+	wantError(t, both.Train(context.Background(), got, 3), "the device is lost")
+	if got[0].Step != 3 || got[4].Step != 0 {
+		t.Errorf("%d and %d gradient steps on the device that is there and the one that is lost, want 3 and 0", got[0].Step, got[4].Step)
+	}
+}
+
+// TestTooLarge wants networks that the kernels do not take to be refused.
+func TestTooLarge(t *testing.T) {
+	b := open[float32](t)
+	p := short(t, nil)
+	large := network[float32](p, cuda.MaxN+1, 1)
+	wantError(t, b.Train(context.Background(), []*kernels.Network[float32]{large}, 1), "1025 hidden units", "use the CPU")
+	taught := network[float32](p, 2, 1)
+	taught.Objective, taught.Teacher = kernels.SoftCrossEntropyMean, &kernels.Teacher[float32]{Shape: large.Shape, Theta: large.Theta}
+	wantError(t, b.Train(context.Background(), []*kernels.Network[float32]{taught}, 1), "by a teacher", "use the CPU")
+}
+
+// TestLittleSharedMemory wants a device whose blocks have too little shared
+// memory for a tailored kernel to take the generic one.
+func TestLittleSharedMemory(t *testing.T) {
+	const turing = 64 << 10
+	b := cuda.New[float32](&small{Device: cudatest.Open(t, memory, cudatest.Sources()...), shared: turing})
+	p := short(t, func(c *task.Config) { c.Blocks = 1 })
+	got, want := network[float32](p, 250, 2), network[float32](p, 250, 2)
+	if err := b.Train(context.Background(), []*kernels.Network[float32]{got}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := open[float32](t).Limit(cuda.Limit{Generic: true}).Train(context.Background(), []*kernels.Network[float32]{want}, 1); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "", got, want)
+}
+
+type small struct {
+	*cudatest.Device
+	shared int
+}
+
+func (d *small) Properties() cuda.Properties {
+	p := d.Device.Properties()
+	p.SharedMemory = d.shared
+	return p
+}
+
+// TestLongPassage plays a session in several launches on two tapes of different
+// length, and wants the records of one.
+func TestLongPassage(t *testing.T) {
+	p := short(t, func(c *task.Config) { c.Blocks = 5 })
+	net := network[float64](p, 25, 1)
+	passage := func(b *cuda.Backend[float64]) *kernels.Batch[float64] {
+		tapes := kernels.NewBatch[float64](25, 3)
+		tapes.Draw(p, 5, 1)
+		b.Forward(net.Theta, net.Objective, tapes.Tapes)
+		return tapes
+	}
+	got, want := passage(open[float64](t).Limit(cuda.Limit{Trials: 4})), passage(open[float64](t))
+	for i, q := range got.Tapes {
+		w := want.Tapes[i]
+		if q.T != w.T || q.Behaviour != w.Behaviour || distance([]float64{q.Loss}, []float64{w.Loss}) > agreement {
+			t.Fatalf("%d RNN steps, %+v, loss %v; want %d, %+v, %v", q.T, q.Behaviour, q.Loss, w.T, w.Behaviour, w.Loss)
+		}
+		T := q.T
+		if distance(q.Hidden[:(T+1)*25], w.Hidden[:(T+1)*25]) != 0 || distance(q.Input[:3*T], w.Input[:3*T]) != 0 ||
+			!slices.Equal(q.Trial[:T], w.Trial[:T]) || !slices.Equal(q.Step[:T], w.Step[:T]) || !slices.Equal(q.Feedback[:T], w.Feedback[:T]) {
+			t.Errorf("tape %d is another", i)
 		}
 	}
 }

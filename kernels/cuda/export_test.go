@@ -117,3 +117,6 @@ func (b *Backend[F]) Draw(p *task.Sampler, o task.Origin, most int) (s Drawn, er
 	}
 	return s, c.err
 }
+
+// ArchitectureFor is architectureFor.
+func ArchitectureFor(major, minor int) (string, bool) { return architectureFor(major, minor) }

@@ -90,7 +90,7 @@ func sizesOf(n int) []int {
 
 func conforms[F kernels.Float](t *testing.T, b *cuda.Backend[F], n int, tolerance float64) {
 	t.Helper()
-	specification := cpu.New[F](1)
+	specification := cpu.New[F](cpu.Generic, 1)
 	defer specification.Close()
 	p := short(t, nil)
 	net := network[F](p, n, 3)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"radd/kernels"
+	"radd/kernels/kernelstest"
 	"radd/task"
 )
 
@@ -50,5 +51,41 @@ func TestTeacher(t *testing.T) {
 				t.Errorf("θ is off by %.2g, allowed %.2g", d, agreement)
 			}
 		})
+	}
+}
+
+// TestDistillationOracle repeats the oracle's traditional distillation: a teacher
+// of 50 units, a student of 2, 20 gradient steps on recorded sessions.
+func TestDistillationOracle(t *testing.T) {
+	const (
+		oracleStep    = 1e-9 // what the oracle asks of a loss and a gradient,
+		oracleWeights = 1e-8 // and of weights after training
+	)
+	f := kernelstest.Open(t, "distill_n50_n2")
+	b := open[float64](t)
+	teacherN, teacher := f.Weights("teacher/")
+	n, theta := f.Weights("student/")
+	velocity, grad := make([]float64, len(theta)), make([]float64, len(theta))
+	steps := f.Integers("rnn_steps")
+	lead, tape := kernels.NewTape[float64](teacherN), kernels.NewTape[float64](n)
+	tape.Teacher = lead
+	leads, tapes := []*kernels.Tape[float64]{lead}, []*kernels.Tape[float64]{tape}
+	for k, want := range f.Floats("loss") {
+		session := f.Session(fmt.Sprintf("%d/session/", k))
+		lead.Begin(session)
+		tape.Begin(session)
+		b.Forward(teacher, kernels.CrossEntropyMean, leads)
+		loss := b.Forward(theta, kernels.SoftCrossEntropyMean, tapes)
+		if d := distance([]float64{loss}, []float64{want}); !(d <= oracleStep) || int64(tape.T) != steps[k] {
+			t.Fatalf("gradient step %d: loss %v of %d RNN steps, want %v of %d", k+1, loss, tape.T, want, steps[k])
+		}
+		b.Backward(theta, kernels.SoftCrossEntropyMean, tapes, 1, grad)
+		if _, want := f.Weights("0/grad/"); k == 0 && !(distance(grad, want) <= oracleStep) {
+			t.Errorf("the first gradient is off by %.2g", distance(grad, want))
+		}
+		b.Update(theta, velocity, grad, f.Floats("lr")[0], f.Floats("momentum")[0])
+	}
+	if _, want := f.Weights("final/"); !(distance(theta, want) <= oracleWeights) {
+		t.Errorf("the student is off by %.2g, allowed %.2g", distance(theta, want), oracleWeights)
 	}
 }

@@ -21,15 +21,6 @@ typedef unsigned long long u64;
 
 #define DEVICE __device__ __forceinline__
 
-// in_global tells the compiler that a pointer that came out of memory is to
-// global memory, so that it need not ask at every access.
-template <typename T> DEVICE T *in_global(T *p) {
-#ifndef EMULATION
-  __builtin_assume(__isGlobal(p));
-#endif
-  return p;
-}
-
 // Pack is what one load from shared memory returns.
 template <typename F, int WIDTH> struct alignas(sizeof(F) * WIDTH) Pack {
   F v[WIDTH];
@@ -46,8 +37,35 @@ DEVICE float exp_of(float x) { return expf(x); }
 DEVICE double exp_of(double x) { return exp(x); }
 DEVICE float sqrt_of(float x) { return sqrtf(x); }
 DEVICE double sqrt_of(double x) { return sqrt(x); }
-DEVICE float tanh_of(float x) { return tanhf(x); }
+#ifdef EMULATION
+DEVICE float exp2_fast(float x) { return exp2f(x); }
+DEVICE float reciprocal_fast(float x) { return 1 / x; }
+#else
+DEVICE float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+DEVICE float reciprocal_fast(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+#endif
+
+// tanh_of has no branch in float32: near 0 the polynomial of CUDA's tanhf, beyond
+// it 1 − 2/(e^2|x| + 1), both within two units in the last place.
+DEVICE float tanh_of(float x) {
+  const float a = fabsf(x), s = x * x;
+  float p = fmaf(s, 1.57396831e-2f, -5.23039624e-2f);
+  p = fmaf(s, p, 1.33152977e-1f);
+  p = fmaf(s, p, -3.33327681e-1f);
+  const float near = fmaf(x, s * p, x);
+  const float far = fmaf(reciprocal_fast(exp2_fast(a * 2.88539004f) + 1), -2, 1);
+  return a < 0.6f ? near : copysignf(far, x);
+}
 DEVICE double tanh_of(double x) { return tanh(x); }
+
 DEVICE float abs_of(float x) { return fabsf(x); }
 DEVICE double abs_of(double x) { return fabs(x); }
 DEVICE void sincospi_of(float x, float *s, float *c) { sincospif(x, s, c); }

@@ -26,7 +26,7 @@ template <typename F> struct Drawn {
     for (i64 n = 0;; n++) {
       for (int at = 0; at < a->task->max_steps && n < a->most; at++) {
         F x[2];
-        s.observe(at, x);
+        s.observe(at, x[0], x[1]);
         if (threadIdx.x == 0) {
           a->observation[(n * a->task->max_steps + at) * 2] = double(x[0]);
           a->observation[(n * a->task->max_steps + at) * 2 + 1] = double(x[1]);

@@ -36,12 +36,12 @@ template <typename F> struct Generic {
   }
   DEVICE F difference() const { return d; }
 
-  template <class Do> DEVICE void rows(const F *x, Do f) const {
+  DEVICE void advance(const F *x, F *next, F *history) const {
     const Weights<F> w(theta, size);
     for (i64 i = threadIdx.x; i < size; i += blockDim.x) {
       F z = w.bias(i) + (w.input(i, 0) * x[0] + w.input(i, 1) * x[1] + w.input(i, 2) * x[2]);
       for (i64 j = 0; j < size; j++) z += transposed[j * size + i] * h[j];
-      f(i, z);
+      history[i] = next[i] = tanh_of(z);
     }
   }
 

@@ -33,10 +33,6 @@ template <typename F> struct Tape {
   F *slope;      // (T) scale·dL/dd_t
   F *dz;         // (T, N) scratch; mappings that keep the gradient in registers do without
   i64 *code;     // (T) 2·step within the trial + target
-
-  DEVICE Tape global() const {
-    return Tape{in_global(hidden), in_global(input), in_global(difference), in_global(slope), in_global(dz), in_global(code)};
-  }
 };
 
 // Slot is the scratch of one resident block. In passages it belongs to one tape.

@@ -97,10 +97,12 @@ template <typename F, int N, int WARPS> struct Rows {
   }
   DEVICE F difference() const { return d; }
 
-  template <class Do> DEVICE void rows(const F *x, Do f) const {
+  DEVICE void advance(const F *x, F *next, F *history) const {
     UNROLL
-    for (int k = 0; k < ROWS; k++)
-      if (row(k) < N) f(row(k), y[k] + b[k] + (u[k][0] * x[0] + u[k][1] * x[1] + u[k][2] * x[2]));
+    for (int k = 0; k < ROWS; k++) {
+      const F v = tanh_of(y[k] + b[k] + (u[k][0] * x[0] + u[k][1] * x[1] + u[k][2] * x[2]));
+      if (row(k) < N) history[row(k)] = next[row(k)] = v;
+    }
   }
 
   DEVICE void backward(const F *theta, const Tape<F> &p, const F *input, i64 T, Gradient<F> grad, unsigned char *shared) {
@@ -126,11 +128,15 @@ template <typename F, int N, int WARPS> struct Rows {
     for (int i = threadIdx.x; i < WIDTH; i += THREADS) dz[i] = 0;
     sync();
     int buffer = 0;
-    for (i64 t = T - 1; t >= 0; t--) {
+    const F *slopes = p.slope + T, *x = input + 3 * T, *older = p.hidden + T * N;
+    for (int t = int(T) - 1; t >= 0; t--) {
+      slopes--;
+      x -= 3;
+      older -= N; // h_{t−1}
       F next[ROWS], v[ROWS]; // h_{t−2}, which the next iteration needs, and dz
       UNROLL
-      for (int k = 0; k < ROWS; k++) next[k] = t > 0 && row(k) < N ? p.hidden[(t - 1) * N + row(k)] : F(0);
-      const F slope = p.slope[t], x0 = input[t * 3], x1 = input[t * 3 + 1], x2 = input[t * 3 + 2];
+      for (int k = 0; k < ROWS; k++) next[k] = t > 0 && row(k) < N ? older[row(k) - N] : F(0);
+      const F slope = *slopes, x0 = x[0], x1 = x[1], x2 = x[2];
       product_with(dz + buffer * WIDTH);
       buffer ^= 1;
       UNROLL

@@ -6,8 +6,8 @@
 //	n(), width()              hidden units; elements between the two buffers of h
 //	fill(h, row)              puts a state into the first buffer, zeros behind it
 //	sync()                    barrier of all that compute the network
-//	multiply(h)               W_hh h and the difference, for rows and difference
-//	rows(x, f)                f(i, z_i) for each row of this thread
+//	multiply(h)               W_hh h, for advance, and the difference
+//	advance(x, next, row)     the state after it, given the input, to both
 //	difference()              the logit difference, the same bits in every thread
 //	backward(θ, tape, T, gradient, shared)
 #pragma once
@@ -46,7 +46,7 @@ template <typename F> DEVICE double norm(const F *v, i64 size) {
 
 template <typename F> DEVICE Session<F> session_of(const Job<F> &job, i64 step, i64 session) {
   Session<F> s;
-  s.task = job.task;
+  s.rule_of(job.task);
   s.seed = job.seed;
   s.stream = u32(job.stream);
   s.step = u32(step);
@@ -65,14 +65,14 @@ __device__ __noinline__ Counts forward(const Job<F> *job, const Tape<F> *tape, c
                                        F *transposed, i64 step, i64 session, const Tape<F> *along, i64 T,
                                        unsigned char *shared) {
   M map;
-  map.load(in_global(theta), n, in_global(transposed), shared);
+  map.load(theta, n, transposed, shared);
   __syncthreads();
   Session<F> s = session_of(*job, step, session);
   Counts c;
   if (T)
-    c = follow(map, s, tape->global(), in_global(along->input), in_global(along->code), T, map.buffers(shared));
+    c = follow(map, s, *tape, along->input, along->code, T, map.buffers(shared));
   else
-    c = play(map, s, tape->global(), job->forced_feedback, job->forced_end, job->from, job->to, F(job->first),
+    c = play(map, s, *tape, job->forced_feedback, job->forced_end, job->from, job->to, F(job->first),
              map.buffers(shared));
   __syncthreads();
   return c;
@@ -82,7 +82,7 @@ template <class M, typename F>
 __device__ __noinline__ void backward(const F *theta, const Tape<F> *tape, const F *input, i64 T, F *grad, i64 n, bool first,
                                       unsigned char *shared) {
   M map;
-  map.backward(in_global(theta), tape->global(), in_global(input), T, Gradient<F>{in_global(grad), {n}, first}, shared);
+  map.backward(theta, *tape, input, T, Gradient<F>{grad, {n}, first}, shared);
   __syncthreads();
 }
 

@@ -1,6 +1,7 @@
 // One session as the network meets it: task.Session and task.Rule on the
 // device. Every warp of a block plays the whole session, in registers and with
-// the same bits, so that no warp waits for another's decisions.
+// the same bits, so that no warp waits for another's decisions. Its lanes draw
+// ahead, each another trial and another pair of observations.
 #pragma once
 #include "layout.cuh"
 #include "philox.cuh"
@@ -25,13 +26,33 @@ template <typename F> struct Session {
   u32 stream, step, session; // counters of the generator
   const i8 *given_side;
   const F *given_strength, *observation;
+  int blank_steps, max_steps; // of the rule, with what follows
+  F threshold, waiting, noise_sd;
 
   u32 trial;
   int side; // stimulus side of the trial, −1 or +1
   F strength;
   int block, block_side, left; // trials left in the block
-  int window;                  // of 64 observations, whose noise the warp's lanes hold
-  F noise[4];                  // of observations 2·lane and 2·lane + 1 in the window
+
+  // What the warp's lanes have drawn ahead. Of 32 trials from drawn_trial, a lane
+  // holds one: whether it is on its block's side, and its strength.
+  u32 drawn_trial;
+  bool drawn_side;
+  F drawn_strength;
+  // Of 32 pairs of observations, trial after trial from pair noise_pair of trial
+  // noise_trial, a lane holds one.
+  u32 noise_trial, noise_pair, pairs; // pairs of a trial
+  F noise[4];
+
+  DEVICE void rule_of(const Task *constants) {
+    task = constants;
+    blank_steps = int(task->blank_steps);
+    max_steps = int(task->max_steps);
+    threshold = F(task->threshold);
+    waiting = F(task->waiting);
+    noise_sd = F(task->noise_sd);
+    pairs = u32(max_steps - blank_steps + 1) / 2;
+  }
 
   DEVICE Words draw(u32 offset, u32 index, u32 trial) const {
     return philox(seed, index, trial, step, (stream + offset) << 24 | session);
@@ -42,12 +63,29 @@ template <typename F> struct Session {
     block = -1;
     left = 0;
     block_side = draw(0, 0, 0).v[0] < 0x80000000u ? -1 : +1; // before block 0: the other side
+    noise_trial = first;
+    noise_pair = 0;
+    draw_noise();
+    if (!given_side) draw_trials(first);
     enter(first);
+  }
+
+  DEVICE void draw_trials(u32 first) {
+    drawn_trial = first;
+    const Words w = draw(1, 0, first + lane_of_warp());
+    drawn_side = w.v[0] < task->bias;
+    drawn_strength = F(task->strength[pick(task->strength_threshold, task->strengths, w.v[1])]);
+  }
+
+  DEVICE void draw_noise() {
+    const u32 at = noise_pair + lane_of_warp();
+    const Words w = draw(2, at % pairs, noise_trial + at / pairs);
+    normal2(w.v[0], w.v[1], &noise[0], &noise[1]);
+    normal2(w.v[2], w.v[3], &noise[2], &noise[3]);
   }
 
   DEVICE void enter(u32 n) {
     trial = n;
-    window = -1;
     if (given_side) {
       side = given_side[n];
       strength = given_strength[n];
@@ -64,52 +102,46 @@ template <typename F> struct Session {
       left = int(task->block_min) + pick(task->block_threshold, task->lengths, word);
     }
     left--;
-    const Words w = draw(1, 0, n);
-    side = w.v[0] < task->bias ? block_side : -block_side;
-    strength = F(task->strength[pick(task->strength_threshold, task->strengths, w.v[1])]);
+    if (n - drawn_trial >= 32) draw_trials(n);
+    const int from = int(n - drawn_trial);
+    side = __shfl_sync(EVERY_LANE, int(drawn_side), from) ? block_side : -block_side;
+    strength = __shfl_sync(EVERY_LANE, drawn_strength, from);
   }
 
   // more reports whether the drawn session goes on after this trial.
   DEVICE bool more() const { return left > 0 || block + 1 < task->blocks; }
 
-  DEVICE void observe(int at, F *x) {
+  DEVICE void observe(int at, F &left, F &right) {
     if (observation) {
-      const F *o = observation + (i64(trial) * task->max_steps + at) * 2;
-      x[0] = o[0];
-      x[1] = o[1];
+      const F *o = observation + (i64(trial) * max_steps + at) * 2;
+      left = o[0];
+      right = o[1];
       return;
     }
-    x[0] = x[1] = 0;
-    if (at < task->blank_steps) return;
-    const int k = at - int(task->blank_steps), lane = lane_of_warp();
-    if (k / 64 != window) {
-      window = k / 64;
-      const Words w = draw(2, u32(window * 32 + lane), trial);
-      normal2(w.v[0], w.v[1], &noise[0], &noise[1]);
-      normal2(w.v[2], w.v[3], &noise[2], &noise[3]);
+    left = right = 0;
+    if (at < blank_steps) return;
+    const u32 k = u32(at - blank_steps);
+    u32 from = (trial - noise_trial) * pairs + k / 2 - noise_pair;
+    if (from >= 32) {
+      noise_trial = trial;
+      noise_pair = k / 2;
+      draw_noise();
+      from = 0;
     }
-    const int from = (k / 2) % 32;
     const bool odd = k % 2;
-    x[0] = product(__shfl_sync(EVERY_LANE, odd ? noise[2] : noise[0], from), F(task->noise_sd));
-    x[1] = product(__shfl_sync(EVERY_LANE, odd ? noise[3] : noise[1], from), F(task->noise_sd));
-    x[side > 0] = sum(x[side > 0], strength);
+    const F x = __shfl_sync(EVERY_LANE, odd ? noise[2] : noise[0], int(from));
+    const F y = __shfl_sync(EVERY_LANE, odd ? noise[3] : noise[1], int(from));
+    left = sum(product(x, noise_sd), side > 0 ? F(0) : strength);
+    right = sum(product(y, noise_sd), side > 0 ? strength : F(0));
   }
 
   // rule is task.Rule.Step: it assigns the feedback and the action (−1 left, +1
   // right, 0 none) and reports whether the trial is over.
-  DEVICE bool rule(int at, F difference, F *feedback, int *action) const {
-    *action = 0;
-    *feedback = 0;
-    if (at < task->blank_steps) return false;
-    if (difference > F(task->threshold)) *action = +1;
-    if (difference < -F(task->threshold)) *action = -1;
-    if (*action != 0) {
-      *feedback = F(*action == side ? 1 : -1);
-      return true;
-    }
-    const bool last = at == task->max_steps - 1;
-    *feedback = last ? F(-1) : F(task->waiting);
-    return last;
+  DEVICE bool rule(int at, F difference, F &feedback, int &action) const {
+    const bool open = at >= blank_steps, last = at == max_steps - 1;
+    action = open ? int(difference > threshold) - int(difference < -threshold) : 0;
+    feedback = action != 0 ? F(action == side ? 1 : -1) : !open ? F(0) : last ? F(-1) : waiting;
+    return open && (action != 0 || last);
   }
 };
 
@@ -149,7 +181,7 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const F *forced_feed
   map.multiply(h);
   for (bool going = true; going; c.T++) {
     F x[3];
-    s.observe(at, x);
+    s.observe(at, x[0], x[1]);
     x[2] = feedback;
     if (threadIdx.x == 0) {
       UNROLL
@@ -161,14 +193,14 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const F *forced_feed
     row += n;
     buffer ^= 1;
     F *next = h + buffer * map.width();
-    map.rows(x, [&](int i, F z) { row[i] = next[i] = tanh_of(z); });
+    map.advance(x, next, row);
     map.sync();
     map.multiply(next);
     const F d = map.difference();
     if (threadIdx.x == 0) *difference = d;
     difference++;
     int action;
-    bool ended = s.rule(at, d, &feedback, &action);
+    bool ended = s.rule(at, d, feedback, action);
     if (forced_feedback) {
       feedback = forced_feedback[c.T];
       ended = forced_end[c.T] != 0;
@@ -203,7 +235,7 @@ DEVICE Counts follow(M &map, Session<F> &s, const Tape<F> &p, const F *input, co
     row += n;
     buffer ^= 1;
     F *next = h + buffer * map.width();
-    map.rows(x, [&](int i, F z) { row[i] = next[i] = tanh_of(z); });
+    map.advance(x, next, row);
     map.sync();
     map.multiply(next);
     const F d = map.difference();
@@ -213,7 +245,7 @@ DEVICE Counts follow(M &map, Session<F> &s, const Tape<F> &p, const F *input, co
       int action;
       const i64 at = code[t];
       s.side = at % 2 ? +1 : -1;
-      s.rule(int(at / 2), d, &feedback, &action);
+      s.rule(int(at / 2), d, feedback, action);
       c.end(s.side, action);
     }
   }

@@ -24,7 +24,8 @@ template <typename F, int N, int THREADS, int LANES, int TALL, int WIDE, int STO
   // Steps whose dz and h are staged for the gradient by W_hh, and the packs of
   // columns that are summed in one go.
   static constexpr int STAGED = 4;
-  static constexpr int AT_ONCE = HELD > 128 / TALL / PACK ? 128 / TALL / PACK : HELD;
+  static constexpr int SUMS = 160; // that a thread's registers hold
+  static constexpr int AT_ONCE = HELD > SUMS / TALL / PACK ? SUMS / TALL / PACK : HELD;
 
   // Shared memory: two vectors, the readout, the tiles' stored columns; then, in
   // place of all that, staged steps.
@@ -154,10 +155,12 @@ template <typename F, int N, int THREADS, int LANES, int TALL, int WIDE, int STO
   }
   DEVICE F difference() const { return d; }
 
-  template <class Do> DEVICE void rows(const F *x, Do f) const {
+  DEVICE void advance(const F *x, F *next, F *history) const {
     UNROLL
-    for (int k = 0; k < OWNED; k++)
-      if (row(k) < N) f(row(k), y[k] + b[k] + (u[k][0] * x[0] + u[k][1] * x[1] + u[k][2] * x[2]));
+    for (int k = 0; k < OWNED; k++) {
+      const F v = tanh_of(y[k] + b[k] + (u[k][0] * x[0] + u[k][1] * x[1] + u[k][2] * x[2]));
+      if (row(k) < N) history[row(k)] = next[row(k)] = v;
+    }
   }
 
   DEVICE void backward(const F *theta, const Tape<F> &p, const F *input, i64 T, Gradient<F> grad, unsigned char *shared) {
@@ -175,17 +178,23 @@ template <typename F, int N, int THREADS, int LANES, int TALL, int WIDE, int STO
     }
     __syncthreads();
     int buffer = 0;
-    for (i64 t = T - 1; t >= 0; t--) {
+    const F *slopes = p.slope + T, *x = input + 3 * T, *older = p.hidden + T * N;
+    F *kept = p.dz + T * N;
+    for (int t = int(T) - 1; t >= 0; t--) {
+      slopes--;
+      x -= 3;
+      older -= N;
+      kept -= N;
       F before[OWNED]; // h_{t−1}, which the next iteration needs
       UNROLL
-      for (int k = 0; k < OWNED; k++) before[k] = row(k) < N ? p.hidden[t * N + row(k)] : F(0);
-      const F slope = p.slope[t], x0 = input[t * 3], x1 = input[t * 3 + 1], x2 = input[t * 3 + 2];
+      for (int k = 0; k < OWNED; k++) before[k] = row(k) < N ? older[row(k)] : F(0);
+      const F slope = *slopes, x0 = x[0], x1 = x[1], x2 = x[2];
       product_with(dz + buffer * WIDTH);
       buffer ^= 1;
       UNROLL
       for (int k = 0; k < OWNED; k++) {
         const F v = (y[k] + slope * r[k]) * (1 - h[k] * h[k]);
-        if (row(k) < N) p.dz[t * N + row(k)] = dz[buffer * WIDTH + row(k)] = v;
+        if (row(k) < N) kept[row(k)] = dz[buffer * WIDTH + row(k)] = v;
         bias[k] += v;
         du[k][0] += v * x0;
         du[k][1] += v * x1;
