@@ -22,7 +22,7 @@ import (
 
 // ErrStopped says that a run was asked to stop and did so behind a checkpoint,
 // from which it can be resumed.
-var ErrStopped = errors.New("stopped after writing a checkpoint; run again with --resume to go on")
+var ErrStopped = errors.New("stopped after writing a checkpoint")
 
 // Options are what a run, or what is made of one, needs besides its configuration. The zero value works.
 type Options struct {

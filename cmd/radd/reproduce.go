@@ -16,12 +16,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"radd/internal/atomicfs"
+	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/task"
 	"radd/train"
 )
 
 type reproduceCommand struct {
-	Out  string `default:"runs" help:"Folder for all runs and results." placeholder:"DIR"`
+	Out  string `default:"runs" help:"Folder for all runs and results."`
 	Full bool   `help:"Go on to 100,000 gradient steps with both objectives."`
 	Jobs int    `default:"0" help:"Networks trained at once; 0 means one per core."`
 }
@@ -85,6 +87,9 @@ type reproduction struct {
 
 // Run implements the command.
 func (c *reproduceCommand) Run(ctx context.Context, a *app) error {
+	if c.Jobs < 0 {
+		return &input.Error{File: "--jobs", Found: fmt.Sprint(c.Jobs), Allowed: "0 or more"}
+	}
 	return reproduce(ctx, a, c.Out, c.Jobs, mainJob(c.Full))
 }
 
@@ -113,29 +118,50 @@ func reproduce(ctx context.Context, a *app, out string, jobs int, pl plan) error
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(jobs)
 	networks := make([][]result, len(pl.chains))
+	actors := make([]result, len(task.Kinds()))
+	errs := make([]error, len(networks)+len(actors))
+	do := func(part int, f func() error) {
+		group.Go(func() error {
+			errs[part] = panics.Catch(f)
+			return errs[part]
+		})
+	}
 	for i := len(pl.chains) - 1; i >= 0; i-- { // the longest first
-		group.Go(func() (err error) {
+		do(i, func() (err error) {
 			networks[i], err = r.chain(within, pl.chains[i])
 			return err
 		})
 	}
-	actors := make([]result, len(task.Kinds()))
 	for i, kind := range task.Kinds() {
-		group.Go(func() (err error) {
+		do(len(networks)+i, func() (err error) {
 			actors[i], err = r.actor(within, kind)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w (radd reproduce goes on where it was)", train.ErrStopped)
-		}
+	group.Wait()
+	if err := outcome(errs); err != nil {
 		return err
 	}
 	r.progress.end()
 	summary := reproduction{Version: version(), Seconds: time.Since(start).Seconds(),
 		Results: append(slices.Concat(networks...), actors...)}
 	return r.publish(summary)
+}
+
+// outcome returns the error of a main job, given those of its parts: the first
+// failure, which makes the other parts stop; train.ErrStopped where there is
+// none and they were stopped from outside.
+func outcome(errs []error) (stopped error) {
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case errors.Is(err, train.ErrStopped), errors.Is(err, context.Canceled):
+			stopped = fmt.Errorf("%w; radd reproduce goes on from there", train.ErrStopped)
+		default:
+			return err
+		}
+	}
+	return stopped
 }
 
 // chain trains the networks of a chain and rolls each out.
