@@ -241,6 +241,23 @@ func TestResume(t *testing.T) {
 			t.Errorf("error %v, want one of input", err)
 		}
 	})
+	t.Run("configuration of another run", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		larger := c
+		larger.Hidden++
+		text, err := larger.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, configFile), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Run(context.Background(), dir, larger, Options{Resume: true})
+		if !input.Is(err) || !strings.Contains(err.Error(), "another configuration") {
+			t.Errorf("error %v, want one of input that does not take the checkpoints for damaged", err)
+		}
+	})
 	t.Run("before the first checkpoint", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		mustRun(t, dir, c, Options{})
