@@ -3,7 +3,9 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -205,6 +207,25 @@ func TestResume(t *testing.T) {
 		mustRun(t, dir, c, Options{Resume: true})
 		same(t, dir, whole)
 	})
+	t.Run("metrics lost", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		every := c
+		every.MetricsEvery = 5
+		var messages bytes.Buffer
+		opt := Options{Resume: true, Log: slog.New(slog.NewTextHandler(&messages, nil))}
+		mustRun(t, dir, every, opt)
+		mustRun(t, dir, every, opt)
+		if strings.Contains(messages.String(), "lacks") || !strings.Contains(messages.String(), "finished before") {
+			t.Errorf("of a finished run it was said:\n%s", messages.String())
+		}
+		if err := os.WriteFile(filepath.Join(dir, metricsFile), []byte(metricsHeader), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, dir, every, opt)
+		if !strings.Contains(messages.String(), "lacks rows") || !strings.Contains(messages.String(), "rows=0 of=3") {
+			t.Errorf("lost metrics went unmentioned:\n%s", messages.String())
+		}
+	})
 	t.Run("newest checkpoint broken", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		mustRun(t, dir, c, Options{})
@@ -273,6 +294,10 @@ func TestRefusals(t *testing.T) {
 	file := filepath.Join(full, "notes.txt")
 	finished := filepath.Join(t.TempDir(), "run")
 	mustRun(t, finished, small(), Options{})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
 	for name, v := range map[string]struct {
 		dir    string
 		change func(*Config)
@@ -281,6 +306,8 @@ func TestRefusals(t *testing.T) {
 		"folder not empty":          {full, nil, false},
 		"folder of something else":  {full, nil, true},
 		"a file":                    {file, nil, false},
+		"a file on the way":         {filepath.Join(file, "run"), nil, false},
+		"a link to nothing":         {link, nil, false},
 		"a run, without --resume":   {finished, nil, false},
 		"no units":                  {"", func(c *Config) { c.Hidden = 0 }, false},
 		"unrolled":                  {"", func(c *Config) { c.Engine = "unrolled" }, false},
@@ -306,6 +333,11 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no name", func(t *testing.T) {
+		if _, err := Run(context.Background(), "", small(), Options{}); !input.Is(err) {
+			t.Errorf("error %v, want one of input", err)
+		}
+	})
 	t.Run("gpu", func(t *testing.T) {
 		c := small()
 		c.Device = "gpu"
@@ -357,10 +389,13 @@ func TestNonFinite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	c := small()
 	c.LearningRate, c.Reduction, c.GradientSteps = 1e38, "sum", 100
-	_, err := Run(context.Background(), dir, c, Options{})
+	s, err := Run(context.Background(), dir, c, Options{})
 	var bad *kernels.NonFiniteError
 	if !errors.As(err, &bad) {
 		t.Fatalf("error %v, want a NonFiniteError", err)
+	}
+	if text, err := json.Marshal(s); err != nil || s.GradientSteps != 0 || s.Seconds <= 0 || !bytes.Contains(text, []byte(`"loss":null`)) {
+		t.Errorf("summary of a run that failed in its first gradient step: %s, %v", text, err)
 	}
 	for _, name := range []string{"report.json", weightsFile, momentumFile, "session-0.npz"} {
 		read(t, filepath.Join(dir, evidenceDir, name))
