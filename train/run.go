@@ -153,6 +153,8 @@ type training[F kernels.Float] struct {
 	journal *journal
 	logFile atomicfs.File
 
+	initialised bool // the network's parameters are those to start from
+
 	computing time.Duration // since the last row of timing.csv
 	rnnSteps  int64         // likewise
 }
@@ -167,7 +169,16 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if err != nil {
 		return Summary{}, err
 	}
-	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net}
+	begun, err := goesOn(dir, &cfg, opt)
+	if err != nil {
+		return Summary{}, err
+	}
+	if !begun { // before the folder is made: the weights to start from may be at fault
+		if err := initialise(&cfg, net); err != nil {
+			return Summary{}, err
+		}
+	}
+	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net, initialised: !begun}
 	unlock, err := t.enter()
 	if err != nil {
 		return Summary{}, err
@@ -186,8 +197,8 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	return t.summary(), err
 }
 
-// newNetwork returns the network that the run starts with, and its teacher, if
-// it has one; it fills in the teacher's SHA-256.
+// newNetwork returns a network without parameters yet, and its teacher, if it
+// has one; it fills in the teacher's SHA-256.
 func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 	shape := kernels.Shape{N: cfg.Hidden}
 	net := &kernels.Network[F]{
@@ -202,35 +213,68 @@ func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 		Velocity:     make([]F, shape.Size()),
 	}
 	if cfg.Teacher != "" {
-		n, theta, _, err := kernels.ReadWeights(cfg.Teacher)
+		w, err := LoadWeights(cfg.Teacher)
 		if err != nil {
 			return nil, err
 		}
-		data, err := os.ReadFile(cfg.Teacher)
-		if err != nil {
-			return nil, err
-		}
-		if was, is := cfg.TeacherSHA256, sum(data); was != "" && was != is {
-			return nil, &input.Error{File: cfg.Teacher, Found: "SHA-256 " + is, Allowed: was + ", the teacher that the run was started with",
+		if was := cfg.TeacherSHA256; was != "" && was != w.SHA256 {
+			return nil, &input.Error{File: cfg.Teacher, Found: "SHA-256 " + w.SHA256, Allowed: was + ", the teacher that the run was started with",
 				Do: "put those weights back, or distil into another folder"}
 		}
-		cfg.TeacherSHA256 = sum(data)
-		net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: n}, Theta: convert[F](theta)}
+		theta, err := thetaAs[F](w)
+		if err != nil {
+			return nil, err
+		}
+		cfg.TeacherSHA256 = w.SHA256
+		net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: w.N}, Theta: theta}
 	}
-	if cfg.Init == "" {
-		kernels.Init(shape, cfg.Seed, net.Theta)
-		return net, nil
-	}
-	n, theta, _, err := kernels.ReadWeights(cfg.Init)
-	if err != nil {
-		return nil, err
-	}
-	if n != cfg.Hidden {
-		return nil, &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", n),
-			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", n)}
-	}
-	copy(net.Theta, convert[F](theta))
 	return net, nil
+}
+
+// goesOn reports whether the folder holds a run with a checkpoint to go on from.
+// The weights that it started from are then not needed any more and may be gone;
+// it fills in the SHA-256 that they had.
+func goesOn(dir string, cfg *Config, opt Options) (bool, error) {
+	if !opt.Resume || !IsRun(dir) {
+		return false, nil
+	}
+	steps, err := checkpointSteps(opt.FS, dir)
+	if err != nil || len(steps) == 0 {
+		return false, err
+	}
+	started, err := ReadRunConfig(dir)
+	if err == nil && cfg.Init == started.Init && cfg.InitSHA256 == "" {
+		cfg.InitSHA256 = started.InitSHA256
+	}
+	return true, err
+}
+
+// initialise assigns the parameters that a run starts with: fresh ones or those
+// of a file, whose SHA-256 it fills in.
+func initialise[F kernels.Float](cfg *Config, net *kernels.Network[F]) error {
+	if cfg.Init == "" {
+		kernels.Init(net.Shape, cfg.Seed, net.Theta)
+		return nil
+	}
+	w, err := LoadWeights(cfg.Init)
+	if err != nil {
+		return err
+	}
+	if w.N != cfg.Hidden {
+		return &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", w.N),
+			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", w.N)}
+	}
+	if cfg.InitSHA256 != "" && cfg.InitSHA256 != w.SHA256 {
+		return &input.Error{File: cfg.Init, Found: "SHA-256 " + w.SHA256, Allowed: cfg.InitSHA256 + ", the weights that the run was started with",
+			Do: "put those weights back, or train into another folder"}
+	}
+	theta, err := thetaAs[F](w)
+	if err != nil {
+		return err
+	}
+	cfg.InitSHA256 = w.SHA256
+	copy(net.Theta, theta)
+	return nil
 }
 
 // enter checks that the folder can be used, makes it where it is missing and
@@ -319,6 +363,11 @@ func (t *training[F]) prepare() error {
 			Allowed: fmt.Sprintf("%d, which are done, or more", s.GradientStep)}
 	}
 	if s == nil {
+		if !t.initialised { // the checkpoints have just been removed
+			if err := initialise(&t.cfg, t.net); err != nil {
+				return err
+			}
+		}
 		s = &state{FormatVersion: formatVersion, Identity: t.cfg.identity(), Info: t.info}
 	}
 	if s.Info != t.info {

@@ -385,6 +385,53 @@ func TestInitFromWeights(t *testing.T) {
 	}
 }
 
+// A run needs the weights that it starts from until its first checkpoint, and
+// no others will do.
+func TestInitGoneOrChanged(t *testing.T) {
+	first, other := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "other")
+	c := small()
+	mustRun(t, first, c, Options{})
+	c.Seed = 9
+	mustRun(t, other, c, Options{})
+	init := filepath.Join(t.TempDir(), "init.safetensors")
+	put := func(run string) {
+		if err := os.WriteFile(init, read(t, filepath.Join(run, weightsFile)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(first)
+	c.Init = init
+	whole, dir := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "run")
+	mustRun(t, whole, c, Options{})
+	short := c
+	short.GradientSteps = 7
+	mustRun(t, dir, short, Options{})
+	manifest := read(t, filepath.Join(dir, manifestFile))
+	if want := sum(read(t, init)); !bytes.Contains(manifest, []byte(`"init_sha256": "`+want)) {
+		t.Errorf("the manifest has not the SHA-256 %s:\n%s", want, manifest)
+	}
+
+	put(other)
+	stored, err := ReadRunConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Rename(filepath.Join(dir, checkpointsDir), filepath.Join(dir, "elsewhere"))
+	if _, err := Run(context.Background(), dir, stored, Options{Resume: true}); !input.Is(err) || !strings.Contains(err.Error(), init) {
+		t.Errorf("from the start with other weights: error %v, want one of input that names them", err)
+	}
+	os.Rename(filepath.Join(dir, "elsewhere"), filepath.Join(dir, checkpointsDir))
+
+	if err := os.Remove(init); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, dir, c, Options{Resume: true})
+	same(t, dir, whole)
+	if after := read(t, filepath.Join(dir, manifestFile)); !bytes.Contains(after, manifest[bytes.Index(manifest, []byte(`"init_sha256"`)):][:80]) {
+		t.Errorf("the manifest of the resumed run tells of other weights to start from:\n%s", after)
+	}
+}
+
 func TestNonFinite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	c := small()
