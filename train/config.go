@@ -192,6 +192,12 @@ func (c *Config) Set(source, name, text string) error {
 		if err := parse(text, k.field(c)); err != nil {
 			return &input.Error{File: source, Field: name, Found: fmt.Sprintf("%q is no %s", text, k.Type()), Allowed: k.Allowed}
 		}
+		switch name { // another file: the sum that a configuration came with is not its
+		case "init":
+			c.InitSHA256 = ""
+		case "teacher":
+			c.TeacherSHA256 = ""
+		}
 		return nil
 	}
 	return &input.Error{File: source, Field: name, Found: "no such key" + didYouMean(name), Do: "see radd train --help or docs/configuration.md"}
@@ -293,7 +299,7 @@ func validDevice(d string) bool {
 
 // didYouMean names the known key nearest to a misspelt one.
 func didYouMean(name string) string {
-	best, distance := "", 4
+	best, distance := "", min(4, len(name))
 	for _, k := range Keys() {
 		if d := editDistance(name, k.Name); d < distance {
 			best, distance = k.Name, d
