@@ -87,6 +87,9 @@ type reproduction struct {
 
 // Run implements the command.
 func (c *reproduceCommand) Run(ctx context.Context, a *app) error {
+	if c.Out == "" {
+		return &input.Error{File: "--out", Found: "no folder", Allowed: "a folder, absent or of this command's"}
+	}
 	if c.Jobs < 0 {
 		return &input.Error{File: "--jobs", Found: fmt.Sprint(c.Jobs), Allowed: "0 or more"}
 	}
