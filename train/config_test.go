@@ -110,6 +110,27 @@ func TestProbabilityWithSumIsRefused(t *testing.T) {
 	}
 }
 
+// A configuration that another run left knows the sums of that run's files.
+func TestSetForgetsSums(t *testing.T) {
+	c := DefaultConfig()
+	c.Init, c.InitSHA256, c.Teacher, c.TeacherSHA256 = "a", "of a", "b", "of b"
+	if err := c.Set("--init", "init", "c"); err != nil || c.InitSHA256 != "" || c.TeacherSHA256 == "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if err := c.Set("--teacher", "teacher", "d"); err != nil || c.TeacherSHA256 != "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestUnknownKey(t *testing.T) {
+	for name, want := range map[string]string{"hiden": "did you mean hidden?", "foo": "no such key; see", "x": "no such key; see"} {
+		c := DefaultConfig()
+		if err := c.Set("--set", name, "1"); !input.Is(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q in it", name, err, want)
+		}
+	}
+}
+
 func TestConfigFile(t *testing.T) {
 	c := DefaultConfig()
 	if err := c.Read("f.yaml", []byte("hidden: 25\ntask:\n  bias: 0.9\n")); err != nil {

@@ -294,6 +294,7 @@ func TestReplayRefusals(t *testing.T) {
 			c.Out = c.Session
 		},
 		"a strength below 0":  session(func(s *task.Session) { s.Strength[1] = -1 }),
+		"too many decisions":  decisions(func(d *kernels.Decisions) { d.Feedback = slices.Repeat([]float64{1}, 1_000_000) }),
 		"no finite feedback":  decisions(func(d *kernels.Decisions) { d.Feedback[2] = math.NaN() }),
 		"a step left out":     decisions(func(d *kernels.Decisions) { d.Step[1] = 2 }),
 		"a trial left out":    decisions(func(d *kernels.Decisions) { d.Trial[0] = 1 }),

@@ -174,6 +174,9 @@ func Claim(ctx context.Context, run string) (release func(), err error) {
 // made returns the summary of the rollout in the folder out, if it was made from
 // these weights and settings, and otherwise why it has to be made.
 func made(fsys atomicfs.FS, out string, w Weights, cfg RolloutConfig) (s RolloutSummary, why string) {
+	if _, err := fsys.Lstat(out); errors.Is(err, fs.ErrNotExist) {
+		return s, "there is none yet"
+	}
 	for _, name := range []string{trialsFile, statesFile, sessionFile, summaryFile} {
 		if _, err := fsys.Lstat(filepath.Join(out, name)); err != nil {
 			return s, "it has no " + name
