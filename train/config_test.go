@@ -162,7 +162,7 @@ func TestSetSuggests(t *testing.T) {
 }
 
 // docs/configuration.md is written from the keys.
-func TestConfigurationPage(t *testing.T) {
+func TestGeneratedConfigurationPage(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(`# Configuration
 
