@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -261,7 +262,7 @@ func (c *Config) Differs(other *Config) error {
 	for _, k := range Keys() {
 		is, would := fmt.Sprint(k.Value(c)), fmt.Sprint(k.Value(other))
 		if k.Identity && is != would {
-			return &input.Error{Field: k.Name, Found: would, Allowed: is + ", as the run was started with",
+			return &input.Error{Field: k.Name, Found: cmp.Or(would, "none"), Allowed: cmp.Or(is, "none") + ", as the run was started with",
 				Do: "train another run into another folder"}
 		}
 	}

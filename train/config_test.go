@@ -162,12 +162,12 @@ func TestSetSuggests(t *testing.T) {
 }
 
 // docs/configuration.md is written from the keys.
-func TestConfigurationPage(t *testing.T) {
+func TestGeneratedConfigurationPage(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(`# Configuration
 
 Every key can stand in a file (` + "`--config F.yaml`" + `, keys of the task under ` + "`task:`" + `), after
-` + "`--set key=value`" + `, or, but for the task's, as a flag ` + "`--key value`" + `. What comes later in this list wins:
+` + "`--set key=value`" + `, or, but for the task's and the two sums, as a flag ` + "`--key value`" + `. What comes later in this list wins:
 defaults, ` + "`--config`, `--set`" + `, flag. Unknown and duplicate keys are errors.
 
 A run can be resumed with other values of the keys marked *free*; with another value of any other key it

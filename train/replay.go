@@ -88,6 +88,9 @@ func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, 
 // replaceable returns an *input.Error unless a file can be put at path that
 // replaces none of the sources.
 func replaceable(path string, sources ...string) error {
+	if path == "" {
+		return &input.Error{Field: "out", Found: "no file", Allowed: "a name that is free, or a file to replace"}
+	}
 	there, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder, err := os.Stat(filepath.Dir(path))

@@ -287,6 +287,7 @@ func TestReplayRefusals(t *testing.T) {
 		"task":                     func(c *ReplayConfig) { c.Task.Hazard = -1 },
 		"task of fewer steps":      func(c *ReplayConfig) { c.Task.MaxObservations = 5 },
 		"no folder for the result": func(c *ReplayConfig) { c.Out = filepath.Join(filepath.Dir(c.Out), "none", "replay.npz") },
+		"no name for the result":   func(c *ReplayConfig) { c.Out = "" },
 		"a folder as the result":   func(c *ReplayConfig) { c.Out = filepath.Dir(c.Out) },
 		"beneath a file":           func(c *ReplayConfig) { c.Out = filepath.Join(text, "replay.npz") },
 		"over its own session": func(c *ReplayConfig) {
