@@ -105,7 +105,8 @@ check-imports: ## imports, pins, fixtures and text keep to the house's rules
 .PHONY: check-generated
 check-generated: ## generated files are what their generators write
 	@echo "== generated files"
-	@$(GO) test -count=1 -run '^TestGenerated' ./... | grep -v -e '\[no test' || true
+	@out=$$($(GO) test -count=1 -run '^TestGenerated' ./... 2>&1); code=$$?; \
+	echo "$$out" | grep -v -e '\[no test'; exit $$code
 
 .PHONY: check-race
 check-race: ## short tests under the race detector

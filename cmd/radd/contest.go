@@ -6,8 +6,6 @@ import (
 	"math"
 	"path/filepath"
 
-	"golang.org/x/sync/errgroup"
-
 	"radd/analysis"
 	"radd/distill"
 	"radd/train"
@@ -83,10 +81,9 @@ func (r *reproducing) traditional(ctx context.Context, run string) (distill.Cont
 	seconds := make([]float64, r.seeds)
 	p := r.app.progress("distilling", r.seeds*r.traditionalSteps)
 	defer p.end()
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(r.jobs)
+	parts, within := atOnce(ctx, r.jobs)
 	for k := range r.seeds {
-		group.Go(func() error {
+		parts.do(func() error {
 			name := "traditional" // of seed 1, as radd distill calls it
 			if k > 0 {
 				name = fmt.Sprintf("traditional-seed-%d", 1+k)
@@ -104,7 +101,7 @@ func (r *reproducing) traditional(ctx context.Context, run string) (distill.Cont
 			return err
 		})
 	}
-	err := group.Wait()
+	err := parts.wait()
 	for _, s := range seconds {
 		c.Seconds += s / float64(r.seeds)
 	}

@@ -11,7 +11,8 @@ import (
 type devicesCommand struct{}
 
 func (devicesCommand) Help() string {
-	return `    radd devices
+	return `A device stands once for each floating-point type that it computes in.
+
     radd devices --json`
 }
 

@@ -73,6 +73,9 @@ func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) e
 	if err != nil && exitCode(err) != exitStopped && exitCode(err) != exitNonFinite {
 		return err
 	}
+	if errors.Is(err, train.ErrStopped) {
+		err = fmt.Errorf("%w; run again with --resume to go on", err)
+	}
 	return errors.Join(err, a.trained(s), a.finish(s))
 }
 
