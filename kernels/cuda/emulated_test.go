@@ -1,4 +1,4 @@
-//go:build !gpu && unix
+//go:build !gpu && linux
 
 package cuda_test
 
