@@ -20,14 +20,15 @@ import (
 
 // app is where a command's output goes.
 type app struct {
+	args        []string // of the command line
 	json, quiet bool
 	stdout      io.Writer
 	screen      *screen
 	log         *slog.Logger
 }
 
-func newApp(asJSON, quiet bool) *app {
-	a := &app{json: asJSON, quiet: quiet, stdout: os.Stdout,
+func newApp(args []string, asJSON, quiet bool) *app {
+	a := &app{args: args, json: asJSON, quiet: quiet, stdout: os.Stdout,
 		screen: &screen{out: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}}
 	level := slog.LevelInfo
 	if quiet {

@@ -19,6 +19,7 @@ func (devicesCommand) Help() string {
 // deviceList is what can compute here.
 type deviceList struct {
 	Version  string         `json:"version"`
+	Build    string         `json:"build"` // what the program was built from, but for tags and platform
 	Platform string         `json:"platform"`
 	Cores    int            `json:"cores"`
 	Chosen   cpu.ISA        `json:"chosen"`  // instruction set that the CPU computes with
@@ -31,7 +32,7 @@ func (devicesCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	list := deviceList{Version: version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Chosen: chosen}
+	list := deviceList{Version: version(), Build: build(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Chosen: chosen}
 	rows := [][]string{{"device", "instruction set", "dtypes", "cores", ""}}
 	for _, isa := range cpu.Supported() {
 		note := ""

@@ -90,7 +90,7 @@ func radd(args []string) (code int) {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	a := newApp(c.JSON, c.Quiet)
+	a := newApp(args, c.JSON, c.Quiet)
 	unregister := context.AfterFunc(ctx, func() {
 		stop()
 		a.log.Info("stopping; a second Ctrl-C ends at once")

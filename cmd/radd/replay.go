@@ -30,6 +30,9 @@ gradient by every weight.
 
 // Run implements the command.
 func (c *replayCommand) Run(ctx context.Context, a *app) error {
+	if err := a.handOver(ctx, c.Device); err != nil {
+		return err
+	}
 	t, err := c.task(train.DefaultConfig().Task)
 	if err != nil {
 		return err

@@ -64,6 +64,9 @@ func (c *trainCommand) config(command *kong.Node) (train.Config, error) {
 // Run implements the command.
 func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) error {
 	cfg, err := c.config(command.Selected())
+	if err == nil {
+		err = a.handOver(ctx, cfg.Device)
+	}
 	if err != nil {
 		return err
 	}
