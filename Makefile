@@ -151,6 +151,8 @@ check-gpu: ## the GPU build and its tests compile, where a CUDA toolkit is
 	else \
 		$(no_cuda_toolkit); echo "NOT RUN: the build with the tag gpu"; \
 	fi
+	@command -v nvcc >/dev/null || echo "NOT RUN: the CUDA kernels are not compiled anew, as nvcc is missing; their hashes are checked"
+	@command -v g++ >/dev/null || echo "NOT RUN: the CUDA kernels are not emulated, as g++ is missing"
 
 # covered_tests runs all tests with the flags in $(1) and holds the folders in
 # COVERED to COVERAGE. A statement counts where any package's test reaches it.

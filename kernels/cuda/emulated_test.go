@@ -1,4 +1,4 @@
-//go:build !gpu && unix
+//go:build !gpu && linux
 
 package cuda_test
 
@@ -254,27 +254,37 @@ func (d *small) Properties() cuda.Properties {
 	return p
 }
 
-// TestLongPassage plays a session in several launches on two tapes of different
-// length, and wants the records of one.
-func TestLongPassage(t *testing.T) {
+// TestPassages plays and differentiates tapes of different length in several
+// launches, and in waves that the memory holds, and wants what one launch gives.
+func TestPassages(t *testing.T) {
+	const n = 25
 	p := short(t, func(c *task.Config) { c.Blocks = 5 })
-	net := network[float64](p, 25, 1)
-	passage := func(b *cuda.Backend[float64]) *kernels.Batch[float64] {
-		tapes := kernels.NewBatch[float64](25, 3)
+	net := network[float64](p, n, 1)
+	pass := func(l cuda.Limit) (*kernels.Batch[float64], []float64) {
+		b := open[float64](t).Limit(l)
+		tapes := kernels.NewBatch[float64](n, 3)
 		tapes.Draw(p, 5, 1)
 		b.Forward(net.Theta, net.Objective, tapes.Tapes)
-		return tapes
+		grad := make([]float64, len(net.Theta))
+		b.Backward(net.Theta, net.Objective, tapes.Tapes, 1, grad)
+		return tapes, grad
 	}
-	got, want := passage(open[float64](t).Limit(cuda.Limit{Trials: 4})), passage(open[float64](t))
-	for i, q := range got.Tapes {
-		w := want.Tapes[i]
-		if q.T != w.T || q.Behaviour != w.Behaviour || distance([]float64{q.Loss}, []float64{w.Loss}) > agreement {
-			t.Fatalf("%d RNN steps, %+v, loss %v; want %d, %+v, %v", q.T, q.Behaviour, q.Loss, w.T, w.Behaviour, w.Loss)
+	want, wantGrad := pass(cuda.Limit{})
+	for _, l := range []cuda.Limit{{Trials: 1}, {Trials: 4}, {Memory: 300 << 10}, {Trials: 9, Memory: 200 << 10}} {
+		got, grad := pass(l)
+		if distance(grad, wantGrad) != 0 {
+			t.Errorf("%+v: another gradient", l)
 		}
-		T := q.T
-		if distance(q.Hidden[:(T+1)*25], w.Hidden[:(T+1)*25]) != 0 || distance(q.Input[:3*T], w.Input[:3*T]) != 0 ||
-			!slices.Equal(q.Trial[:T], w.Trial[:T]) || !slices.Equal(q.Step[:T], w.Step[:T]) || !slices.Equal(q.Feedback[:T], w.Feedback[:T]) {
-			t.Errorf("tape %d is another", i)
+		for i, q := range got.Tapes {
+			w := want.Tapes[i]
+			if q.T != w.T || q.Behaviour != w.Behaviour || distance([]float64{q.Loss}, []float64{w.Loss}) > agreement {
+				t.Fatalf("%+v: %d RNN steps, %+v, loss %v; want %d, %+v, %v", l, q.T, q.Behaviour, q.Loss, w.T, w.Behaviour, w.Loss)
+			}
+			T := q.T
+			if distance(q.Hidden[:(T+1)*n], w.Hidden[:(T+1)*n]) != 0 || distance(q.Input[:3*T], w.Input[:3*T]) != 0 ||
+				!slices.Equal(q.Trial[:T], w.Trial[:T]) || !slices.Equal(q.Step[:T], w.Step[:T]) || !slices.Equal(q.Feedback[:T], w.Feedback[:T]) {
+				t.Errorf("%+v: tape %d is another", l, i)
+			}
 		}
 	}
 }

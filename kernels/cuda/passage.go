@@ -102,21 +102,16 @@ func (b *Backend[F]) room(t *kernels.Tape[F], from int) int {
 	return (min(t.To, from+b.limits.trials) - from) * t.Session.Rule().MaxSteps
 }
 
-// fits returns how many of the tapes the memory holds at once.
+// fits returns how many of the tapes, from the first on, to compute at once: no
+// more than the memory holds, 0 where that is not even one.
 func (b *Backend[F]) fits(tapes []*kernels.Tape[F], memory int) int {
-	p := &b.pass
-	a := &b.ruler
-	for i := range tapes {
-		p.reset(tapes[:i+1])
-		b.measure(a)
-		if a.at > memory {
-			return i
-		}
-		if i+1 < len(tapes) && a.at < memory/(2*len(tapes)) { // all are sure to fit
-			return len(tapes)
+	for count := len(tapes); count >= 1; count /= 2 {
+		b.pass.reset(tapes[:count])
+		if b.measure(&b.ruler); b.ruler.at <= memory {
+			return count
 		}
 	}
-	return len(tapes)
+	return 0
 }
 
 func (p *pass[F]) reset(tapes []*kernels.Tape[F]) {
