@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"math"
+	"sync"
 
 	"radd/internal/npz"
 	"radd/task"
@@ -38,9 +39,10 @@ type ReadoutReport struct {
 	readouts *Readouts
 }
 
-// Examine returns the report of a trajectory file, in a few dozen passes. That a
-// block readout does not exist, because the states tell block sides without
-// fault, is in the report; other errors are those of [FindReadouts].
+// Examine returns the report of a trajectory file, in a few dozen passes, the
+// kinds of readouts side by side. That a block readout does not exist, because
+// the states tell block sides without fault, is in the report; other errors are
+// those of [FindReadouts].
 func Examine(f *File) (*Report, error) {
 	components, err := PrincipalComponents(f.Trajectory)
 	if err != nil {
@@ -54,12 +56,17 @@ func Examine(f *File) (*Report, error) {
 	if f.N < 2 {
 		kinds = kinds[:1] // one unit has no plane
 	}
-	for _, kind := range kinds {
-		readout, err := examine(f, kind)
+	r.Readouts = make([]ReadoutReport, len(kinds))
+	errs := make([]error, len(kinds))
+	var running sync.WaitGroup
+	for i, kind := range kinds {
+		running.Go(func() { r.Readouts[i], errs[i] = examine(f, kind) })
+	}
+	running.Wait()
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		r.Readouts = append(r.Readouts, readout)
 	}
 	return r, nil
 }

@@ -28,6 +28,20 @@ func (p *plan) rivals() [][]milestone {
 // contests distils the teachers among the networks and has the students play:
 // the first teacher's against everybody, the others' against their teacher.
 func (r *reproducing) contests(ctx context.Context, networks []result, rivals [][]result) ([]*distill.Contest, error) {
+	students := make([][]distill.Contestant, len(r.teachers))
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(r.jobs)
+	for i, m := range r.teachers {
+		group.Go(func() (err error) {
+			if students[i], err = r.radd(within, filepath.Join(r.out, m.folder())); err != nil {
+				err = fmt.Errorf("%s: %w", m.folder(), err)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
 	var contests []*distill.Contest
 	for i, m := range r.teachers {
 		folder := filepath.Join(r.out, m.folder())
@@ -37,10 +51,7 @@ func (r *reproducing) contests(ctx context.Context, networks []result, rivals []
 				teacher = n
 			}
 		}
-		contestants, err := r.radd(ctx, folder)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", folder, err)
-		}
+		contestants := students[i]
 		if i == 0 {
 			traditional, err := r.traditional(ctx, folder)
 			if err != nil {

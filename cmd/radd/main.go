@@ -45,6 +45,7 @@ type cli struct {
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
 	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
+	Bench     benchCommand     `cmd:"" help:"Measure how fast networks are trained here."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 
 	JSON    bool             `name:"json" help:"Print the summary as one JSON object, the last line of standard output."`
@@ -70,7 +71,7 @@ func radd(args []string) (code int) {
 	parser, err := kong.New(&c,
 		kong.Name("radd"),
 		kong.Description("Train, distil and dissect recurrent networks on the IBL's hierarchical inference task."),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "sizes": "2,25,50,100,150,250"},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.PostBuild(describeKeys),
 	)
