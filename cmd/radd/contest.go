@@ -29,17 +29,16 @@ func (p *plan) rivals() [][]milestone {
 // the first teacher's against everybody, the others' against their teacher.
 func (r *reproducing) contests(ctx context.Context, networks []result, rivals [][]result) ([]*distill.Contest, error) {
 	students := make([][]distill.Contestant, len(r.teachers))
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(r.jobs)
+	parts, within := atOnce(ctx, r.jobs)
 	for i, m := range r.teachers {
-		group.Go(func() (err error) {
+		parts.do(func() (err error) {
 			if students[i], err = r.radd(within, filepath.Join(r.out, m.folder())); err != nil {
 				err = fmt.Errorf("%s: %w", m.folder(), err)
 			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := parts.wait(); err != nil {
 		return nil, err
 	}
 	var contests []*distill.Contest

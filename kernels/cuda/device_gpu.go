@@ -27,6 +27,8 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
+
+	"radd/kernels"
 )
 
 //go:embed images
@@ -277,4 +279,40 @@ func (d *device) Close() error {
 	d.functions = nil
 	dev, err := cu.CurrentDevice()
 	return errors.Join(err, d.module.Unload(), dev.ReleasePrimaryCtx())
+}
+
+// OpenBackend returns the backend of what a name stands for: gpu is every
+// device, gpu:K the one numbered K.
+func OpenBackend[F kernels.Float](name string) (kernels.Backend[F], error) {
+	var indices []int
+	if name == "gpu" {
+		devices, err := Devices()
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range devices {
+			indices = append(indices, d.Index)
+		}
+	} else {
+		var index int
+		if _, err := fmt.Sscanf(name, "gpu:%d", &index); err != nil {
+			return nil, fmt.Errorf("device %q: gpu or gpu:K is wanted", name)
+		}
+		indices = append(indices, index)
+	}
+	if len(indices) == 0 {
+		return nil, errors.New("there is no CUDA device")
+	}
+	var all Together[F]
+	for _, index := range indices {
+		d, err := Open(index)
+		if err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		all = append(all, New[F](d))
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return all, nil
 }
