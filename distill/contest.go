@@ -97,7 +97,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 	if err != nil {
 		return nil, err
 	}
-	backend, err := train.OpenBackend[F]("cpu", 1, opt.Log) // its callers are the workers
+	backend, err := train.OpenBackend[F]("cpu", 1, 1, opt.Log) // its callers are the workers
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/npz"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
@@ -113,7 +114,8 @@ func replaceable(path string, sources ...string) error {
 	return nil
 }
 
-func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Objective, opt Options) (ReplaySummary, error) {
+func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Objective, opt Options) (s ReplaySummary, err error) {
+	defer panics.Return(&err) // a device's failure
 	w, err := LoadWeights(cfg.Weights)
 	if err != nil {
 		return ReplaySummary{}, err
@@ -133,7 +135,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 			return ReplaySummary{}, err
 		}
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, opt.Log)
+	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
 	if err != nil {
 		return ReplaySummary{}, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
@@ -257,12 +258,13 @@ func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 
 // record makes the rollout in stretches of the given number of trials, 0 for
 // one that suits the network.
-func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (RolloutSummary, error) {
+func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (s RolloutSummary, err error) {
+	defer panics.Return(&err) // a device's failure
 	theta, err := thetaAs[F](w)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, opt.Log)
+	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
@@ -281,7 +283,6 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 		stretch = suitable(w.N, cfg.Task.MaxSteps())
 	}
 	r := newRecording(backend, theta, w.N, cfg, opt, stretch)
-	var s RolloutSummary
 	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
 		if err := r.write(ctx, dir); err != nil {
 			return err

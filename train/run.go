@@ -18,6 +18,7 @@ import (
 	"radd/graph"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
@@ -160,7 +161,8 @@ type training[F kernels.Float] struct {
 }
 
 func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Options) (sum Summary, err error) {
-	backend, err := OpenBackend[F](cfg.Device, cfg.Jobs, opt.Log)
+	defer panics.Return(&err) // a device's failure
+	backend, err := OpenBackend[F](cfg.Device, 1, cfg.Jobs, opt.Log)
 	if err != nil {
 		return Summary{}, err
 	}

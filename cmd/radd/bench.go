@@ -16,8 +16,8 @@ import (
 )
 
 type benchCommand struct {
-	CPU   benchCPUCommand   `cmd:"" name:"cpu" default:"withargs" help:"Training on the CPU, beside what the core could do at most."`
-	GPU   benchGPUCommand   `cmd:"" name:"gpu" help:"Training on the GPU."`
+	CPU benchCPUCommand `cmd:"" name:"cpu" default:"withargs" help:"Training on the CPU, beside what the core could do at most."`
+	GPU benchGPUCommand `cmd:"" name:"gpu" help:"Training on the GPU."`
 }
 
 func (benchCommand) Help() string {
