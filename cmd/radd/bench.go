@@ -16,8 +16,9 @@ import (
 )
 
 type benchCommand struct {
-	CPU benchCPUCommand `cmd:"" name:"cpu" default:"withargs" help:"Training on the CPU, beside what the core could do at most."`
-	GPU benchGPUCommand `cmd:"" name:"gpu" help:"Training on the GPU."`
+	CPU   benchCPUCommand   `cmd:"" name:"cpu" default:"withargs" help:"Training on the CPU, beside what the core could do at most."`
+	GPU   benchGPUCommand   `cmd:"" name:"gpu" help:"Training on the GPU."`
+	Peers benchPeersCommand `cmd:"" help:"Training beside other programs that are installed."`
 }
 
 func (benchCommand) Help() string {
@@ -31,14 +32,13 @@ const atLeastRounds = 9
 
 // choice is what all benchmarks let one choose.
 type choice struct {
-	Hidden []int    `help:"Hidden units of the networks." default:"${sizes}" placeholder:"N,…"`
 	Dtype  []string `help:"Floating-point types." default:"f32,f64"`
 	Rounds int      `help:"Rounds, each of one measurement of everything; medians over them are shown." default:"9"`
 	Out    string   `help:"Folder to write the figures into, absent or empty." placeholder:"DIR"`
 }
 
-func (c *choice) check() error {
-	for _, n := range c.Hidden {
+func (c *choice) check(hidden []int) error {
+	for _, n := range hidden {
 		if n < 1 || n > maxBenchHidden {
 			return &input.Error{File: "--hidden", Found: fmt.Sprint(n), Allowed: fmt.Sprintf("1 to %d", maxBenchHidden)}
 		}
@@ -80,6 +80,7 @@ func (c *choice) write(files map[string]func(io.Writer) error, summary any) erro
 }
 
 type benchCPUCommand struct {
+	Hidden []int `help:"Hidden units of the networks." default:"2,25,50,100,150,250" placeholder:"N,…"`
 	choice
 	ISA     []string `name:"isa" help:"Instruction sets, or all. [default: the one that is used]" placeholder:"NAME,…"`
 	Weights string   `help:"Play sessions by this trained network, .safetensors or .npz, in place of untrained ones." placeholder:"F"`
@@ -97,7 +98,7 @@ With --out: bench.json and plots, as SVG and PNG.
 }
 
 func (c *benchCPUCommand) config() (cfg bench.Config, err error) {
-	if err := c.check(); err != nil {
+	if err := c.check(c.Hidden); err != nil {
 		return cfg, err
 	}
 	cfg = bench.Config{Hidden: c.Hidden, Dtypes: c.Dtype, Rounds: c.Rounds, Version: version()}
@@ -224,10 +225,62 @@ func (c *benchCPUCommand) growth(ctx context.Context, a *app, cfg bench.Config, 
 	return a.finish(g)
 }
 
-type benchGPUCommand struct{ choice }
+type benchGPUCommand struct{}
 
 // Run implements the command.
 func (benchGPUCommand) Run() error {
 	return &train.DeviceError{Device: "gpu", Why: "this build computes on the CPU only; benchmarks of a GPU need the program built with the tag gpu, " +
 		"which takes a CUDA toolkit's cuda.h and libcuda, and an NVIDIA device"}
+}
+
+type benchPeersCommand struct {
+	Hidden []int `help:"Hidden units of the networks." default:"50" placeholder:"N,…"`
+	choice
+	Python string `help:"Python whose libraries are timed." default:"python3" placeholder:"python3"`
+}
+
+func (benchPeersCommand) Help() string {
+	return `Times one gradient step on one core, over one session of 600 RNN steps: by this program's kernels, by gorgonia's
+graph of primitive ops, and by PyTorch and JAX where Python has them. A peer is timed only if its loss agrees with
+this program's.
+
+    radd bench peers --python /usr/bin/python3`
+}
+
+// Run implements the command.
+func (c *benchPeersCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check(c.Hidden); err != nil {
+		return err
+	}
+	p := a.progress("measuring", 0)
+	defer p.end()
+	r, err := bench.MeasurePeers(ctx, bench.PeersConfig{Hidden: c.Hidden, Dtypes: c.Dtype, Rounds: c.Rounds, Python: c.Python,
+		Version: version(), Report: p.reach})
+	if err != nil {
+		return err
+	}
+	p.end()
+	if err := c.write(nil, r); err != nil {
+		return err
+	}
+	rows := [][]string{{"library", "gradient steps by", "dtype", "N", "T", "µs per RNN step", "times radd", "loss"}}
+	for _, x := range r.Peers {
+		rows = append(rows, []string{x.Library, x.Name, x.Dtype, fmt.Sprint(x.Hidden), fmt.Sprint(x.RNNSteps), x.MicrosPerRNNStep.Format(3),
+			significant(x.Times.Median), fmt.Sprintf("%.7f", x.Loss)})
+	}
+	for _, x := range r.Absent {
+		rows = append(rows, []string{x.Name, "not timed: " + x.Why})
+	}
+	if err := a.table(rows); err != nil {
+		return err
+	}
+	return a.finish(r)
+}
+
+// significant writes a ratio: beside each other, two digits of it tell enough.
+func significant(x float64) string {
+	if x < 10 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
 }

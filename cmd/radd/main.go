@@ -71,7 +71,7 @@ func radd(args []string) (code int) {
 	parser, err := kong.New(&c,
 		kong.Name("radd"),
 		kong.Description("Train, distil and dissect recurrent networks on the IBL's hierarchical inference task."),
-		kong.Vars{"version": version(), "sizes": "2,25,50,100,150,250"},
+		kong.Vars{"version": version()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.PostBuild(describeKeys),
 	)
