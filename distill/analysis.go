@@ -43,7 +43,7 @@ func AnalysisOfWeights(ctx context.Context, path, out string, opt train.Options)
 	if err := train.Vacant(opt.FS, out); err != nil {
 		return a, err
 	}
-	w, err := train.LoadWeights(path)
+	w, err := train.LoadRNN(path)
 	if err != nil {
 		return a, err
 	}

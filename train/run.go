@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -69,6 +70,8 @@ type Figures struct {
 type Summary struct {
 	Out           string  `json:"out"`
 	Hidden        int     `json:"hidden"`
+	Cell          string  `json:"cell"`
+	Engine        string  `json:"engine"`
 	Objective     string  `json:"objective"`
 	Reduction     string  `json:"reduction"`
 	GradientSteps int     `json:"gradient_steps"`
@@ -77,7 +80,8 @@ type Summary struct {
 	Figures
 	Trials                 int64   `json:"trials"`
 	RNNSteps               int64   `json:"rnn_steps"`
-	Seconds                float64 `json:"seconds"` // computing, without start-up and files
+	Seconds                float64 `json:"seconds"`       // computing, without start-up and files
+	BuildSeconds           float64 `json:"build_seconds"` // of the unrolled graphs, once; 0 for the fused op
 	GradientStepsPerSecond float64 `json:"gradient_steps_per_second"`
 	MicrosPerRNNStep       float64 `json:"us_per_rnn_step"`
 	kernels.Info
@@ -128,10 +132,6 @@ func Run(ctx context.Context, dir string, cfg Config, opt Options) (Summary, err
 	if err != nil {
 		return Summary{}, err
 	}
-	if cfg.Engine == "unrolled" {
-		return Summary{}, &input.Error{Field: "engine", Found: "unrolled", Allowed: "fused, to train",
-			Do: "use radd replay --engine unrolled to run the unrolled graph over a recorded session"}
-	}
 	if cfg.Dtype == "f32" {
 		return run[float32](ctx, dir, cfg, opt)
 	}
@@ -145,11 +145,13 @@ type training[F kernels.Float] struct {
 	cfg     Config
 	info    kernels.Info
 	net     *kernels.Network[F]
+	layout  []kernels.Parameter // of the network's θ
 	trainer *graph.Trainer[F]
 	state   *state
 	journal *journal
 	logFile atomicfs.File
 
+	building  time.Duration // of graphs
 	computing time.Duration // since the last row of timing.csv
 	rnnSteps  int64         // likewise
 }
@@ -159,12 +161,20 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if err != nil {
 		return Summary{}, err
 	}
-	defer backend.Close()
+	defer func() { backend.Close() }()
+	var building time.Duration
+	if cfg.Engine == "unrolled" {
+		u, err := openUnrolled(&cfg, backend)
+		if err != nil {
+			return Summary{}, err
+		}
+		backend, building = u, u.BuildTime()
+	}
 	net, err := newNetwork[F](&cfg)
 	if err != nil {
 		return Summary{}, err
 	}
-	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net}
+	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net, layout: cfg.layout(), building: building}
 	unlock, err := t.enter()
 	if err != nil {
 		return Summary{}, err
@@ -177,6 +187,7 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if t.trainer, err = graph.NewTrainer(backend, net); err != nil {
 		return Summary{}, err
 	}
+	t.trainer.Use(cfg.Solver, cfg.Clip, cfg.cell(), cfg.Hidden)
 	if net.Step < cfg.GradientSteps {
 		err = t.loop(ctx)
 	}
@@ -186,17 +197,18 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 // newNetwork returns the network that the run starts with, and its teacher, if
 // it has one; it fills in the teacher's SHA-256.
 func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
-	shape := kernels.Shape{N: cfg.Hidden}
+	cell := cfg.cell()
+	size := sizeOf(cfg.layout())
 	net := &kernels.Network[F]{
-		Shape:        shape,
+		Shape:        kernels.Shape{N: cfg.Hidden * cell.States()}, // of tapes
 		Sampler:      task.NewSampler(cfg.Task),
 		Objective:    cfg.objective(),
 		Seed:         cfg.Seed,
 		Sessions:     cfg.Sessions,
 		LearningRate: cfg.LearningRate,
 		Momentum:     cfg.Momentum,
-		Theta:        make([]F, shape.Size()),
-		Velocity:     make([]F, shape.Size()),
+		Theta:        make([]F, size),
+		Velocity:     make([]F, size*graph.Moments(cfg.Solver)),
 	}
 	if cfg.Teacher != "" {
 		n, theta, _, err := kernels.ReadWeights(cfg.Teacher)
@@ -215,18 +227,19 @@ func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 		net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: n}, Theta: convert[F](theta)}
 	}
 	if cfg.Init == "" {
-		kernels.Init(shape, cfg.Seed, net.Theta)
-		return net, nil
+		kernels.Uniform(1/math.Sqrt(float64(cfg.Hidden)), cfg.Seed, net.Theta)
+	} else {
+		w, err := LoadWeights(cfg.Init)
+		if err != nil {
+			return nil, err
+		}
+		if w.N != cfg.Hidden || w.Cell != cfg.Cell {
+			return nil, &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units, cell %s", w.N, w.Cell),
+				Allowed: fmt.Sprintf("hidden = %d, cell = %s", cfg.Hidden, cfg.Cell), Do: fmt.Sprintf("train with --hidden %d and --cell %s", w.N, w.Cell)}
+		}
+		copy(net.Theta, convert[F](w.Theta))
 	}
-	n, theta, _, err := kernels.ReadWeights(cfg.Init)
-	if err != nil {
-		return nil, err
-	}
-	if n != cfg.Hidden {
-		return nil, &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", n),
-			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", n)}
-	}
-	copy(net.Theta, convert[F](theta))
+	graph.Settle(cell, cfg.Hidden, net.Theta)
 	return net, nil
 }
 
@@ -301,7 +314,7 @@ func (t *training[F]) prepare() error {
 	if err := atomicfs.Recover(t.FS, t.dir); err != nil {
 		return err
 	}
-	s, weights, err := load(t.FS, t.dir, &t.cfg, t.net, t.Log)
+	s, weights, err := load(t.FS, t.dir, &t.cfg, t.layout, t.net, t.Log)
 	if err != nil {
 		return err
 	}
@@ -419,7 +432,7 @@ func (t *training[F]) checkpoint() error {
 	if err := t.journal.Sync(); err != nil {
 		return err
 	}
-	weights, err := save(t.FS, t.dir, &t.cfg, t.net, t.state)
+	weights, err := save(t.FS, t.dir, &t.cfg, t.layout, t.net, t.state)
 	if err != nil {
 		return err
 	}
@@ -462,7 +475,7 @@ func (s *state) averages() (loss, norm float64, f Figures) {
 
 func (t *training[F]) summary() Summary {
 	objective, reduction := t.net.Objective.Names()
-	s := Summary{Out: t.dir, Hidden: t.net.Shape.N, Objective: objective, Reduction: reduction,
+	s := Summary{Out: t.dir, Hidden: t.cfg.Hidden, Cell: t.cfg.Cell, Engine: t.cfg.Engine, BuildSeconds: t.building.Seconds(), Objective: objective, Reduction: reduction,
 		GradientSteps: t.net.Step, Trials: t.state.Trials, RNNSteps: t.state.RNNSteps,
 		Seconds: t.journal.seconds, Info: t.info, Seed: t.cfg.Seed}
 	s.Loss, s.GradientNorm, s.Figures = t.state.averages()
