@@ -174,6 +174,11 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 		performances = performances[e.Players:]
 		c.Entries = append(c.Entries, e)
 	}
+	release, err := train.Claim(ctx, cfg.Run)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	return c, atomicfs.WriteJSON(opt.FS, filepath.Join(cfg.Run, "distill", contestFile), c)
 }
 

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -87,6 +88,9 @@ func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, 
 // replaceable returns an *input.Error unless a file can be put at path that
 // replaces none of the sources.
 func replaceable(path string, sources ...string) error {
+	if path == "" {
+		return &input.Error{Field: "out", Found: "no file", Allowed: "a name that is free, or a file to replace"}
+	}
 	there, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder, err := os.Stat(filepath.Dir(path))
@@ -196,8 +200,13 @@ func readDecisions(path string, s *task.Session) (*kernels.Decisions, error) {
 		return array
 	}
 	for _, array := range []string{"trial", "step", "feedback"} {
-		if _, err := f.Want(name(array), -1); err != nil {
+		shape, err := f.Want(name(array), -1)
+		if err != nil {
 			return nil, err
+		}
+		if most := s.Trials() * s.Rule().MaxSteps; shape[0] > most { // before it is read: it could fill the memory
+			return nil, &input.Error{File: path, Field: name(array), Found: fmt.Sprintf("%d values", shape[0]),
+				Allowed: fmt.Sprintf("one per RNN step, of which the session has %d at most", most)}
 		}
 	}
 	var d kernels.Decisions

@@ -11,13 +11,15 @@ import (
 type devicesCommand struct{}
 
 func (devicesCommand) Help() string {
-	return `    radd devices
+	return `A device stands once for each floating-point type that it computes in.
+
     radd devices --json`
 }
 
 // deviceList is what can compute here.
 type deviceList struct {
 	Version  string         `json:"version"`
+	Build    string         `json:"build"` // what the program was built from, but for tags and platform
 	Platform string         `json:"platform"`
 	Cores    int            `json:"cores"`
 	Chosen   cpu.ISA        `json:"chosen"`  // instruction set that the CPU computes with
@@ -30,7 +32,7 @@ func (devicesCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	list := deviceList{Version: version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Chosen: chosen}
+	list := deviceList{Version: version(), Build: build(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), Chosen: chosen}
 	rows := [][]string{{"device", "instruction set", "dtypes", "cores", ""}}
 	for _, isa := range cpu.Supported() {
 		note := ""

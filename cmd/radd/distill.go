@@ -161,6 +161,9 @@ func (c *distillCommand) traditional(ctx context.Context, a *app, command *kong.
 		return &input.Error{File: "--resume", Found: "no --out", Do: "leave it away: a run's own student goes on by itself"}
 	}
 	cfg, err := c.config(command)
+	if err == nil {
+		err = a.handOver(ctx, cfg.Device)
+	}
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,9 @@ func (c *trainCommand) config(command *kong.Node) (train.Config, error) {
 // Run implements the command.
 func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) error {
 	cfg, err := c.config(command.Selected())
+	if err == nil {
+		err = a.handOver(ctx, cfg.Device)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,6 +75,9 @@ func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) e
 	p.end()
 	if err != nil && exitCode(err) != exitStopped && exitCode(err) != exitNonFinite {
 		return err
+	}
+	if errors.Is(err, train.ErrStopped) {
+		err = fmt.Errorf("%w; run again with --resume to go on", err)
 	}
 	return errors.Join(err, a.trained(s), a.finish(s))
 }

@@ -114,26 +114,7 @@ func (f *File) Want(name string, dims ...int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	fits := len(shape) == len(dims)
-	for i := 0; fits && i < len(dims); i++ {
-		fits = dims[i] < 0 || dims[i] == shape[i]
-	}
-	if !fits {
-		return nil, &input.Error{File: f.path, Field: name,
-			Found: "shape " + formatShape(shape), Allowed: formatShape(dims)}
-	}
-	return shape, nil
-}
-
-func formatShape(dims []int) string {
-	text := make([]string, len(dims))
-	for i, dim := range dims {
-		text[i] = "any"
-		if dim >= 0 {
-			text[i] = fmt.Sprint(dim)
-		}
-	}
-	return "(" + strings.Join(text, ", ") + ")"
+	return shape, input.CheckShape(f.path, name, shape, dims)
 }
 
 // Float64 returns an array of float32 or float64, exactly and in row-major
@@ -243,7 +224,7 @@ type array struct {
 func (f *File) open(name string) (*array, error) {
 	entry := f.entries[name]
 	if entry == nil {
-		return nil, &input.Error{File: f.path, Field: name, Found: "there is no such array", Allowed: f.nearest(name)}
+		return nil, &input.Error{File: f.path, Field: name, Found: "there is no such array", Allowed: input.Nearest(name, f.names)}
 	}
 	packed, unpacked := entry.CompressedSize64, entry.UncompressedSize64
 	if packed > uint64(f.size) || unpacked > math.MaxInt64 || unpacked/maxRatio > packed {
@@ -258,7 +239,7 @@ func (f *File) open(name string) (*array, error) {
 		// No overflow: readHeader has checked the product.
 		if data := int64(h.elements()) * int64(h.itemSize()); data != int64(unpacked)-h.size {
 			err = fmt.Errorf("its header claims %d bytes of data, shape %s of %q, but there are %d",
-				data, formatShape(h.shape), h.descr, int64(unpacked)-h.size)
+				data, input.Shape(h.shape), h.descr, int64(unpacked)-h.size)
 		}
 	}
 	if err != nil {
