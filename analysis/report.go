@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"radd/internal/npz"
+	"radd/internal/panics"
 	"radd/task"
 )
 
@@ -60,7 +61,12 @@ func Examine(f *File) (*Report, error) {
 	errs := make([]error, len(kinds))
 	var running sync.WaitGroup
 	for i, kind := range kinds {
-		running.Go(func() { r.Readouts[i], errs[i] = examine(f, kind) })
+		running.Go(func() {
+			errs[i] = panics.Catch(func() (err error) {
+				r.Readouts[i], err = examine(f, kind)
+				return err
+			})
+		})
 	}
 	running.Wait()
 	for _, err := range errs {

@@ -1,9 +1,9 @@
 package distill
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -18,6 +18,7 @@ import (
 
 	"radd/analysis"
 	"radd/internal/atomicfs"
+	"radd/internal/panics"
 	"radd/internal/philox"
 	"radd/kernels"
 	"radd/task"
@@ -202,9 +203,11 @@ func randomStudents(path string, students, workers int) ([][]float64, error) {
 		return nil, err
 	}
 	defer f.Close()
-	list, errs := make([][]float64, students), make([]error, students)
-	each(students, workers, func(k int) { list[k], errs[k] = randomStudent(f.Trajectory, k) })
-	return list, errors.Join(errs...)
+	list := make([][]float64, students)
+	return list, each(students, workers, func(k int) (err error) {
+		list[k], err = randomStudent(f.Trajectory, k)
+		return err
+	})
 }
 
 // randomStudent returns the k-th of them.
@@ -225,22 +228,25 @@ func randomStudent(t *analysis.Trajectory, k int) ([]float64, error) {
 	return student.Network(t)
 }
 
-// each calls f for every number below n, on so many workers; 0 means one per
-// core.
-func each(n, workers int, f func(i int)) {
+// each calls f for every number below n, on so many workers (0 means one per
+// core), and returns the error of the lowest number that has one. A panic is an
+// error.
+func each(n, workers int, f func(i int) error) error {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	errs := make([]error, n)
 	var running sync.WaitGroup
 	free := make(chan struct{}, workers)
 	for i := range n {
 		free <- struct{}{}
 		running.Go(func() {
 			defer func() { <-free }()
-			f(i)
+			errs[i] = panics.Catch(func() error { return f(i) })
 		})
 	}
 	running.Wait()
+	return cmp.Or(errs...)
 }
 
 func as[F kernels.Float](theta []float64) []F {
@@ -278,20 +284,13 @@ func newJudge[F kernels.Float](backend kernels.Backend[F], teacher []F, n int, c
 // all returns the players' performances.
 func (j *judge[F]) all(ctx context.Context, players []player[F], cfg ContestConfig) ([]analysis.Performance, error) {
 	performances := make([]analysis.Performance, len(players))
-	errs := make([]error, len(players))
-	each(len(players), cfg.Workers, func(i int) {
+	return performances, each(len(players), cfg.Workers, func(i int) error {
 		b, err := j.watch(ctx, players[i])
 		if err == nil {
 			performances[i] = b.Performance(cfg.Resamples, seed)
 		}
-		errs[i] = err
+		return err
 	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return performances, nil
 }
 
 // player plays a session by itself, and along a teacher's passage through it,
