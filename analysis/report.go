@@ -17,6 +17,7 @@ type Report struct {
 	Readouts  []ReadoutReport `json:"readouts"`           // full, then, of two units or more, pca
 
 	components *Components
+	frame      *Frame // nil where there is no plane
 }
 
 // ReadoutReport is what a trajectory tells about its readouts of one kind.
@@ -61,8 +62,33 @@ func Examine(f *File) (*Report, error) {
 		}
 		r.Readouts = append(r.Readouts, readout)
 	}
+	if pca := r.Found(PCA); pca != nil {
+		r.frame = FrameOf(pca)
+	}
+	if r.frame != nil { // so that the sign is not arbitrary
+		for i := range 2 {
+			components.Directions.SetRow(i, r.frame.Plane.RawRowView(i))
+		}
+	}
 	return r, nil
 }
+
+// Found returns the readouts of a kind, nil where there are none.
+func (r *Report) Found(kind Kind) *Readouts {
+	for _, report := range r.Readouts {
+		if report.Kind == kind {
+			return report.readouts
+		}
+	}
+	return nil
+}
+
+// Frame returns the axes of the plane and of the readouts in it, nil where there
+// are none.
+func (r *Report) Frame() *Frame { return r.frame }
+
+// Tables returns the shares of variance and the readouts in the plane.
+func (r *Report) Tables() []*Table { return []*Table{r.components.variance(), r.readoutTable()} }
 
 // examine returns the report of one kind of readouts.
 func examine(f *File, kind Kind) (ReadoutReport, error) {

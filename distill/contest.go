@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
-	"sync"
 	"time"
 
 	"gonum.org/v1/gonum/floats"
@@ -253,29 +251,15 @@ func newJudge[F kernels.Float](backend kernels.Backend[F], teacher []F, n int, c
 // all returns the players' performances.
 func (j *judge[F]) all(ctx context.Context, players []player[F], cfg ContestConfig) ([]analysis.Performance, error) {
 	performances := make([]analysis.Performance, len(players))
-	errs := make([]error, len(players))
-	workers := cfg.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var running sync.WaitGroup
-	free := make(chan struct{}, workers)
-	for i, p := range players {
-		free <- struct{}{}
-		running.Go(func() {
-			defer func() { <-free }()
-			b, err := j.watch(ctx, p)
-			if err == nil {
-				performances[i] = b.Performance(cfg.Resamples, seed)
-			}
-			errs[i] = err
-		})
-	}
-	running.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
+	err := inParallel(len(players), cfg.Workers, func(i int) error {
+		b, err := j.watch(ctx, players[i])
+		if err == nil {
+			performances[i] = b.Performance(cfg.Resamples, seed)
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return performances, nil
 }

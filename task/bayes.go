@@ -161,6 +161,9 @@ func NewBayes(kind Kind, c *Config) *Bayes {
 // trial (between trials, of the next).
 func (b *Bayes) Block() float64 { return logistic(b.block) }
 
+// BlockLogOdds returns the log odds of b = +1: what Block is the probability of.
+func (b *Bayes) BlockLogOdds() float64 { return b.block }
+
 // Side returns P(s = +1), the posterior over sides by now; after a trial, as
 // its last step left it.
 func (b *Bayes) Side() float64 { return logistic(b.side) }
