@@ -153,47 +153,71 @@ func (f *File) Bool(name string) ([]bool, []int, error) {
 	return read(f, name, "bool", bools)
 }
 
-// The decoders of one element, by dtype.
+// The decoders of elements, by dtype. Those of floats have loops of their own:
+// recordings are read again and again.
 var (
-	floats = map[string]func([]byte) float64{
-		"<f8": func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) },
-		">f8": func(b []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b)) },
-		"<f4": func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) },
-		">f4": func(b []byte) float64 { return float64(math.Float32frombits(binary.BigEndian.Uint32(b))) },
+	floats = map[string]decode[float64]{
+		"<f8": func(dst []float64, b []byte) {
+			for i := range dst {
+				dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+			}
+		},
+		">f8": each(func(b []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b)) }),
+		"<f4": func(dst []float64, b []byte) {
+			for i := range dst {
+				dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
+			}
+		},
+		">f4": each(func(b []byte) float64 { return float64(math.Float32frombits(binary.BigEndian.Uint32(b))) }),
 	}
-	integers = map[string]func([]byte) int64{
-		"|b1": func(b []byte) int64 { return int64(min(b[0], 1)) },
-		"|i1": func(b []byte) int64 { return int64(int8(b[0])) },
-		"|u1": func(b []byte) int64 { return int64(b[0]) },
-		"<i2": func(b []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(b))) },
-		">i2": func(b []byte) int64 { return int64(int16(binary.BigEndian.Uint16(b))) },
-		"<u2": func(b []byte) int64 { return int64(binary.LittleEndian.Uint16(b)) },
-		">u2": func(b []byte) int64 { return int64(binary.BigEndian.Uint16(b)) },
-		"<i4": func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) },
-		">i4": func(b []byte) int64 { return int64(int32(binary.BigEndian.Uint32(b))) },
-		"<u4": func(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b)) },
-		">u4": func(b []byte) int64 { return int64(binary.BigEndian.Uint32(b)) },
-		"<i8": func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) },
-		">i8": func(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) },
+	integers = map[string]decode[int64]{
+		"|b1": each(func(b []byte) int64 { return int64(min(b[0], 1)) }),
+		"|i1": each(func(b []byte) int64 { return int64(int8(b[0])) }),
+		"|u1": each(func(b []byte) int64 { return int64(b[0]) }),
+		"<i2": each(func(b []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(b))) }),
+		">i2": each(func(b []byte) int64 { return int64(int16(binary.BigEndian.Uint16(b))) }),
+		"<u2": each(func(b []byte) int64 { return int64(binary.LittleEndian.Uint16(b)) }),
+		">u2": each(func(b []byte) int64 { return int64(binary.BigEndian.Uint16(b)) }),
+		"<i4": each(func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) }),
+		">i4": each(func(b []byte) int64 { return int64(int32(binary.BigEndian.Uint32(b))) }),
+		"<u4": each(func(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b)) }),
+		">u4": each(func(b []byte) int64 { return int64(binary.BigEndian.Uint32(b)) }),
+		"<i8": each(func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }),
+		">i8": each(func(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }),
 	}
-	bools = map[string]func([]byte) bool{
-		"|b1": func(b []byte) bool { return b[0] != 0 },
+	bools = map[string]decode[bool]{
+		"|b1": each(func(b []byte) bool { return b[0] != 0 }),
 	}
 )
 
-// read returns the data of an array, decoded element by element, and its
-// shape. allowed names the dtypes of the decoders.
-func read[T any](f *File, name, allowed string, decoders map[string]func([]byte) T) ([]T, []int, error) {
+// decode decodes as many elements as dst has from b, which holds no more.
+type decode[T any] func(dst []T, b []byte)
+
+// each returns the decoder that decodes element by element.
+func each[T any](one func([]byte) T) decode[T] {
+	return func(dst []T, b []byte) {
+		if len(dst) == 0 {
+			return
+		}
+		size := len(b) / len(dst)
+		for i := range dst {
+			dst[i] = one(b[i*size : (i+1)*size])
+		}
+	}
+}
+
+// read returns the data of an array and its shape. allowed names the dtypes of the decoders.
+func read[T any](f *File, name, allowed string, decoders map[string]decode[T]) ([]T, []int, error) {
 	a, err := f.open(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer a.Close()
-	decode, err := decoder(a, allowed, decoders)
+	elements, err := decoder(a, allowed, decoders)
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := readData(a, decode)
+	data, err := readData(a, elements)
 	if err != nil {
 		return nil, nil, f.fault(name, err)
 	}
@@ -201,9 +225,9 @@ func read[T any](f *File, name, allowed string, decoders map[string]func([]byte)
 }
 
 // decoder returns the decoder of the array's dtype, one of those allowed.
-func decoder[T any](a *array, allowed string, decoders map[string]func([]byte) T) (func([]byte) T, error) {
-	if decode := decoders[a.descr]; decode != nil {
-		return decode, nil
+func decoder[T any](a *array, allowed string, decoders map[string]decode[T]) (decode[T], error) {
+	if elements := decoders[a.descr]; elements != nil {
+		return elements, nil
 	}
 	return nil, &input.Error{File: a.file.path, Field: a.name, Found: fmt.Sprintf("dtype %q", a.descr),
 		Allowed: allowed, Do: "convert it with astype before saving"}
@@ -255,7 +279,7 @@ func (f *File) fault(name string, err error) error {
 // nothing follows them; the archive's checksum is compared on the way. Memory is
 // taken for as many elements as the packed bytes could hold unpacked, and grows
 // from there.
-func readData[T any](a *array, decode func([]byte) T) ([]T, error) {
+func readData[T any](a *array, elements decode[T]) ([]T, error) {
 	total := a.elements()
 	data := make([]T, 0, min(total, int(a.packed)/a.itemSize()))
 	buffer := make([]byte, chunk*a.itemSize())
@@ -263,7 +287,7 @@ func readData[T any](a *array, decode func([]byte) T) ([]T, error) {
 		from := len(data)
 		to := from + min(chunk, total-from)
 		data = slices.Grow(data, to-from)[:to]
-		if err := decodeNext(a, data[from:], buffer, decode); err != nil {
+		if err := decodeNext(a, data[from:], buffer, elements); err != nil {
 			return nil, err
 		}
 	}
@@ -281,7 +305,7 @@ const chunk = 4096
 
 // decodeNext assigns the array's next elements, in the order in which they are
 // stored, to dst; the buffer holds chunk elements.
-func decodeNext[T any](a *array, dst []T, buffer []byte, decode func([]byte) T) error {
+func decodeNext[T any](a *array, dst []T, buffer []byte, elements decode[T]) error {
 	size := a.itemSize()
 	for len(dst) > 0 {
 		n := min(chunk, len(dst))
@@ -289,9 +313,7 @@ func decodeNext[T any](a *array, dst []T, buffer []byte, decode func([]byte) T) 
 		if _, err := io.ReadFull(a, b); err != nil {
 			return truncated(err)
 		}
-		for i := range dst[:n] {
-			dst[i] = decode(b[i*size : (i+1)*size])
-		}
+		elements(dst[:n], b)
 		dst = dst[n:]
 	}
 	return nil
