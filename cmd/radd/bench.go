@@ -229,7 +229,7 @@ type benchGPUCommand struct{}
 
 // Run implements the command.
 func (benchGPUCommand) Run(ctx context.Context, a *app) error {
-	if err := a.handOver(ctx, "gpu"); err != nil {
+	if err := a.handOver(ctx, "gpu", 1); err != nil {
 		return err
 	}
 	return &train.DeviceError{Device: "gpu", Why: "this build measures the CPU only; radd train --device gpu tells its gradient steps per second"}
