@@ -159,6 +159,10 @@ func sumOf(shares []task.Ratio) (sum task.Ratio) {
 func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n network, opt train.Options) error {
 	start := time.Now()
 	n.task.Blocks = a.Blocks
+	var err error
+	if n.task, err = n.task.Resolve(); err != nil {
+		return err
+	}
 	if err := a.examine(f); err != nil {
 		return err
 	}
@@ -175,7 +179,6 @@ func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n 
 		tables = append(tables, more...)
 	}
 	var b *behaviour
-	var err error
 	if a.Dtype == kernels.Dtype[float32]() {
 		b, err = behaviourOf[float32](ctx, n, &s, a.Seed, opt)
 	} else {
