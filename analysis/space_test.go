@@ -346,12 +346,12 @@ func TestFrontier(t *testing.T) {
 		return list
 	}
 	f := NewFrontierTable()
-	f.Compare(trials(6, 9))
-	f.Compare(trials(4, 5))
-	if s := f.Stand(trials(5, 6)); math.Abs(float64(s.CorrectAtSteps)-.7) > 1e-12 || math.Abs(float64(s.Shortfall)-.1) > 1e-12 {
+	f.Compare(PaceOf(trials(6, 9)))
+	f.Compare(PaceOf(trials(4, 5)))
+	if s := f.Stand(PaceOf(trials(5, 6))); math.Abs(float64(s.CorrectAtSteps)-.7) > 1e-12 || math.Abs(float64(s.Shortfall)-.1) > 1e-12 {
 		t.Errorf("%+v", s)
 	}
-	if s := f.Stand(trials(7, 6)); !math.IsNaN(float64(s.CorrectAtSteps)) {
+	if s := f.Stand(PaceOf(trials(7, 6))); !math.IsNaN(float64(s.CorrectAtSteps)) {
 		t.Errorf("beyond the curve: %+v", s)
 	}
 }

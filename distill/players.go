@@ -243,7 +243,7 @@ type Causal struct {
 
 // behave has all contenders play and tables what they did.
 func behave(ctx context.Context, contenders []contender, s *task.Session, seed uint64, c *task.Config) (*behaviour, error) {
-	played := make([]*analysis.Played, len(contenders))
+	paces := make([]*analysis.Pace, len(contenders)) // nil where RNN steps are not known
 	curves := make([]*analysis.Curves, len(contenders))
 	performances := make([]analysis.Performance, len(contenders))
 	frontier := make([]frontierRow, 0, 2*len(analysis.Thresholds()))
@@ -252,15 +252,20 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 			frontier = append(frontier, frontierRow{kind: kind, threshold: threshold})
 		}
 	}
-	err := inParallel(len(contenders)+len(frontier), 0, func(i int) (err error) {
+	err := inParallel(len(contenders)+len(frontier), 0, func(i int) error {
 		if i >= len(contenders) {
 			return frontier[i-len(contenders)].play(ctx, seed, *c)
 		}
-		if played[i], err = contenders[i].play(ctx); err != nil {
+		played, err := contenders[i].play(ctx)
+		if err != nil {
 			return err
 		}
 		curves[i] = analysis.NewCurves()
-		performances[i] = curves[i].Add(contenders[i].Player.Player, played[i])
+		performances[i] = curves[i].Add(contenders[i].Player.Player, played)
+		if played.Observed {
+			pace := analysis.PaceOf(played.Trials)
+			paces[i] = &pace
+		}
 		return nil
 	})
 	if err != nil {
@@ -271,9 +276,9 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 	table := analysis.NewTable("players.csv", "player", "group", "label", "hidden", "parameters")
 	points := analysis.NewFrontierTable()
 	for _, row := range frontier {
-		points.Add("bayes-"+row.kind.String(), row.threshold, row.trials)
+		points.Add("bayes-"+row.kind.String(), row.threshold, row.pace)
 		if row.kind == task.Difference {
-			points.Compare(row.trials)
+			points.Compare(row.pace)
 		}
 	}
 	all := analysis.NewCurves()
@@ -288,11 +293,11 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 		if p.Group == "network" || p.Group == "intervention" {
 			b.causal = append(b.causal, Causal{p.Player.Player, performances[i]})
 		}
-		if played[i].Observed && p.Player.Player != "bayes-difference" && p.Player.Player != "bayes-full" {
-			points.Add(p.Player.Player, c.ActionThreshold, played[i].Trials)
+		if paces[i] != nil && p.Player.Player != "bayes-difference" && p.Player.Player != "bayes-full" {
+			points.Add(p.Player.Player, c.ActionThreshold, *paces[i])
 		}
 	}
-	b.frontier = points.Stand(played[0].Trials)
+	b.frontier = points.Stand(*paces[0])
 	b.tables = append(append([]*analysis.Table{table}, all.Tables()...), points.Table)
 	return b, nil
 }
@@ -301,14 +306,15 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 type frontierRow struct {
 	kind      task.Kind
 	threshold float64
-	trials    []task.Trial
+	pace      analysis.Pace
 }
 
-func (r *frontierRow) play(ctx context.Context, seed uint64, c task.Config) (err error) {
+func (r *frontierRow) play(ctx context.Context, seed uint64, c task.Config) error {
 	c.ActionThreshold = r.threshold
 	var s task.Session
 	s.Draw(task.NewSampler(c), task.Origin{Seed: seed, Stream: task.StreamRollout})
-	r.trials, err = playBayes(ctx, r.kind, &s, &c)
+	trials, err := playBayes(ctx, r.kind, &s, &c)
+	r.pace = analysis.PaceOf(trials)
 	return err
 }
 
