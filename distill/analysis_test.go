@@ -111,6 +111,13 @@ func TestAnalysisOfRun(t *testing.T) {
 	if !slices.ContainsFunc(rows, func(r []string) bool { return r[0] == "mice-mouse" && r[2] == "-0.5" && r[3] == "-0.5" && r[7] == "0" }) {
 		t.Error("the mouse's leftward choice is not in psychometric.csv")
 	}
+	before = mustStat(t, a.Out)
+	if kept, err := AnalysisOfRun(ctx, run, "", train.Options{}); err != nil || mustStat(t, a.Out) != before || len(kept.Mice) != 1 {
+		t.Errorf("the mice are gone: %v, %v", kept.Mice, err)
+	}
+	if names := mouseNames([]string{"a/_ibl_trials.table.pqt", "b/_ibl_trials.table.pqt", "x"}); !slices.Equal(names, []string{"mice-ibl_trials", "mice-ibl_trials-2", "mice-x"}) {
+		t.Errorf("names of mice %v", names)
+	}
 	if _, err := AnalysisOfRun(ctx, run, "", train.Options{}, filepath.Join(run, "none.csv")); !input.Is(err) {
 		t.Errorf("mice that are not there: %v", err)
 	}

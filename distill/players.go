@@ -114,23 +114,32 @@ func playersSum(students []student, mice []string) (string, error) {
 	for _, s := range students {
 		fmt.Fprintln(h, s.name, s.weights.SHA256)
 	}
-	for _, path := range mice {
-		sum, err := train.FileSum(path)
+	for i, name := range mouseNames(mice) {
+		sum, err := train.FileSum(mice[i])
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintln(h, mouseName(path), sum)
+		fmt.Fprintln(h, name, sum)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// mouseName returns the player's name of a file of trials.
-func mouseName(path string) string {
-	name := filepath.Base(path)
-	if stem, _, ok := strings.Cut(strings.TrimPrefix(name, "_"), "."); ok && stem != "" {
-		name = stem
+// mouseNames returns the players' names of files of trials: the first part of the
+// file's name, numbered where several have the same.
+func mouseNames(paths []string) []string {
+	names := make([]string, len(paths))
+	seen := map[string]int{}
+	for i, path := range paths {
+		name := filepath.Base(path)
+		if stem, _, ok := strings.Cut(strings.TrimPrefix(name, "_"), "."); ok && stem != "" {
+			name = stem
+		}
+		names[i] = "mice-" + name
+		if seen[name]++; seen[name] > 1 {
+			names[i] += fmt.Sprintf("-%d", seen[name])
+		}
 	}
-	return "mice-" + name
+	return names
 }
 
 // contender is a player with what it takes to play.
@@ -170,9 +179,9 @@ func contendersOf[F kernels.Float](backend kernels.Backend[F], w train.Weights, 
 	list = append(list,
 		network(Player{Player: "network-feedback-zeroed", Group: "intervention", Label: "network, feedback zeroed"}, w.N, withFeedback(w, 0)),
 		network(Player{Player: "network-feedback-inverted", Group: "intervention", Label: "network, feedback inverted"}, w.N, withFeedback(w, -1)))
-	for _, path := range mice {
-		list = append(list, contender{Player{Player: mouseName(path), Group: "mice", Label: "mice, " + strings.TrimPrefix(mouseName(path), "mice-")},
-			func(context.Context) (*analysis.Played, error) { return analysis.ReadTrials(path) }})
+	for i, name := range mouseNames(mice) {
+		list = append(list, contender{Player{Player: name, Group: "mice", Label: "mice, " + strings.TrimPrefix(name, "mice-")},
+			func(context.Context) (*analysis.Played, error) { return analysis.ReadTrials(mice[i]) }})
 	}
 	return list
 }
