@@ -18,7 +18,7 @@ PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64
 # Every folder here keeps at least COVERAGE percent of its statements covered,
 # by the tests of all packages together. kernelstest is a test suite itself.
 COVERAGE = 85
-COVERED  = task kernels graph train analysis distill
+COVERED  = task kernels graph train analysis distill report
 
 # ---- build and run
 

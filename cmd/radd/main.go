@@ -43,6 +43,7 @@ type cli struct {
 	Baseline  baselineCommand  `cmd:"" help:"Play the task as a Bayesian actor."`
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
 	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
+	Report    reportCommand    `cmd:"" help:"Draw runs: one self-contained page, and every figure as SVG, PDF, PNG and CSV."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 
