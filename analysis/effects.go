@@ -13,9 +13,12 @@ type Effects struct {
 	ObservationStimulus task.Ratio `json:"observation_stimulus"`
 	ObservationBlock    task.Ratio `json:"observation_block"`
 	// Of a correct right action's feedback, less that of a correct left one's,
-	// halved. The feedback is +1 either way: only the state tells the sides apart.
-	FeedbackStimulus task.Ratio `json:"feedback_stimulus"`
-	FeedbackBlock    task.Ratio `json:"feedback_block"`
+	// halved: what tells sides apart. The feedback is +1 either way, so only the
+	// state can. Then the mean of the two, which tells nothing.
+	FeedbackStimulus       task.Ratio `json:"feedback_stimulus"`
+	FeedbackBlock          task.Ratio `json:"feedback_block"`
+	FeedbackStimulusCommon task.Ratio `json:"feedback_stimulus_common"`
+	FeedbackBlockCommon    task.Ratio `json:"feedback_block_common"`
 	// Over the standard deviation of the activity along the readout.
 	ObservationStimulusPerSD task.Ratio `json:"observation_stimulus_per_sd"`
 	FeedbackStimulusPerSD    task.Ratio `json:"feedback_stimulus_per_sd"`
@@ -181,10 +184,12 @@ func (r *Recording) effects(s *System) (*Effects, []*Table) {
 		sd[0].add(x[stimulus])
 		sd[1].add(x[block])
 	}
+	common := func(axis int) task.Ratio { return task.Ratio((correct[1][axis] + correct[0][axis]) / 2) }
 	half := func(axis int) float64 { return (correct[1][axis] - correct[0][axis]) / 2 }
 	return &Effects{
 		ObservationStimulus: task.Ratio(onStimulus), ObservationBlock: task.Ratio(onBlock),
 		FeedbackStimulus: task.Ratio(half(0)), FeedbackBlock: task.Ratio(half(1)),
+		FeedbackStimulusCommon: common(0), FeedbackBlockCommon: common(1),
 		ObservationStimulusPerSD: task.Ratio(onStimulus / sd[0].sd()),
 		FeedbackStimulusPerSD:    task.Ratio(half(0) / sd[0].sd()),
 		FeedbackBlockPerSD:       task.Ratio(half(1) / sd[1].sd()),

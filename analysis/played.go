@@ -30,44 +30,42 @@ type blockOf struct {
 // trials (n), in order.
 func PlayedSession(s *task.Session, trials []task.Trial) *Played {
 	rule := s.Rule()
-	p := &Played{Trials: trials, Observed: true, Feedback: func(t task.Trial) float64 {
+	p := &Played{Trials: trials, Observed: true, Feedback: feedback(rule.WaitingFeedback)}
+	p.divide(s.BlockLength, true)
+	return p
+}
+
+// feedback returns the sum of a trial's feedback, given that of an observation
+// step without action.
+func feedback(waiting float64) func(task.Trial) float64 {
+	return func(t task.Trial) float64 {
 		last := -1.
 		if t.Correct() {
 			last = 1
 		}
-		return rule.WaitingFeedback*float64(t.Observations-1) + last
-	}}
-	p.divide(s.BlockLength, len(trials))
-	return p
+		return waiting*float64(t.Observations-1) + last
+	}
 }
 
-// divide appends the blocks of a session of n trials.
-func (p *Played) divide(lengths []int, n int) {
+// divide appends the blocks of a session, of which the last is complete or cut
+// off by the session's end.
+func (p *Played) divide(lengths []int, complete bool) {
 	first := 0
 	if k := len(p.blocks); k > 0 {
 		first = p.blocks[k-1].block + 1
 	}
-	end := len(p.blocks) + n
 	for k, length := range lengths {
-		b := blockOf{block: first + k, length: length, whole: k < len(lengths)-1 || sum(lengths) == n}
+		b := blockOf{block: first + k, length: length, whole: k < len(lengths)-1 || complete}
 		if k > 0 {
 			b.previous = lengths[k-1]
 		}
-		for b.within = range min(length, end-len(p.blocks)) {
+		for b.within = range length {
 			if k < len(lengths)-1 {
 				b.next = length - b.within
 			}
 			p.blocks = append(p.blocks, b)
 		}
 	}
-}
-
-func sum(v []int) int {
-	total := 0
-	for _, x := range v {
-		total += x
-	}
-	return total
 }
 
 // strengths returns the strengths that occur, ascending.

@@ -7,7 +7,7 @@ import "radd/task"
 // the posterior's log odds.
 type PosteriorFit struct {
 	Kind             Kind       `json:"kind"`
-	Readout          string     `json:"readout"`  // stimulus, at observation steps; block, at trials' starts
+	Readout          string     `json:"readout"` // stimulus, at observation steps; block, at trials' starts
 	Observer         string     `json:"observer"`
 	Count            int        `json:"count"`
 	Scale            task.Ratio `json:"scale"`

@@ -39,9 +39,10 @@ type ReadoutReport struct {
 	readouts *Readouts
 }
 
-// Examine returns the report of a trajectory file, in a few dozen passes. That a
-// block readout does not exist, because the states tell block sides without
-// fault, is in the report; other errors are those of [FindReadouts].
+// Examine returns the report of a trajectory file, in a few dozen passes, the
+// kinds of readouts side by side. That a block readout does not exist, because
+// the states tell block sides without fault, is in the report; other errors are
+// those of [FindReadouts].
 func Examine(f *File) (*Report, error) {
 	components, err := PrincipalComponents(f.Trajectory)
 	if err != nil {
@@ -55,12 +56,22 @@ func Examine(f *File) (*Report, error) {
 	if f.N < 2 {
 		kinds = kinds[:1] // one unit has no plane
 	}
-	for _, kind := range kinds {
-		readout, err := examine(f, kind)
+	if err := f.needReadout(); err != nil {
+		return nil, err
+	}
+	halves, err := split(f.Trajectory)
+	if err != nil {
+		return nil, err
+	}
+	r.Readouts = make([]ReadoutReport, len(kinds))
+	errs := make([]error, len(kinds))
+	parallel(len(kinds), func(i int) {
+		r.Readouts[i], errs[i] = examine(f, kinds[i], components, halves)
+	})
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		r.Readouts = append(r.Readouts, readout)
 	}
 	if pca := r.Found(PCA); pca != nil {
 		r.frame = FrameOf(pca)
@@ -91,12 +102,12 @@ func (r *Report) Frame() *Frame { return r.frame }
 func (r *Report) Tables() []*Table { return []*Table{r.components.variance(), r.readoutTable()} }
 
 // examine returns the report of one kind of readouts.
-func examine(f *File, kind Kind) (ReadoutReport, error) {
+func examine(f *File, kind Kind, components *Components, parts [2]part) (ReadoutReport, error) {
 	none := task.Ratio(math.NaN())
 	r := ReadoutReport{Kind: kind, Angle: none, CovarianceAngle: none, BlockAccuracy: none, HeldOutBlockAccuracy: none, BlockNats: none,
 		HalvesAngles: [2]task.Ratio{none, none}, HalvesCovarianceAngles: [2]task.Ratio{none, none}}
 	var separation *SeparationError
-	readouts, err := f.Readouts(kind)
+	readouts, err := findReadouts(f.Trajectory, f.ReadoutWeight, kind, components)
 	if errors.As(err, &separation) {
 		r.Missing = err.Error()
 		return r, nil
@@ -107,7 +118,7 @@ func examine(f *File, kind Kind) (ReadoutReport, error) {
 	r.readouts = readouts
 	r.Angle, r.CovarianceAngle = task.Ratio(readouts.Angle()), task.Ratio(readouts.CovarianceAngle())
 	r.BlockAccuracy, r.BlockNats = task.Ratio(readouts.Block.Accuracy), task.Ratio(readouts.Block.Nats)
-	halves, err := SplitHalves(f.Trajectory, f.ReadoutWeight, readouts)
+	halves, err := splitHalves(parts, f.ReadoutWeight, readouts)
 	if errors.As(err, &separation) {
 		r.MissingHalves = err.Error()
 		return r, nil

@@ -189,7 +189,7 @@ func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n 
 }
 
 func behaviourOf[F kernels.Float](ctx context.Context, n network, s *task.Session, seed uint64, opt train.Options) (*behaviour, error) {
-	backend, err := train.OpenBackend[F]("cpu", 1, opt.Log) // its callers are the workers
+	backend, err := train.OpenBackend[F]("cpu", 1, 1, opt.Log) // its callers are the workers
 	if err != nil {
 		return nil, err
 	}

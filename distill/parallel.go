@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"radd/internal/panics"
 )
 
 // inParallel calls do for 0 … n−1 on so many goroutines, 0 for one per core, and
@@ -18,7 +20,7 @@ func inParallel(n, workers int, do func(i int) error) error {
 	for range min(n, workers) {
 		running.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && failed.Load() == 0; i = int(next.Add(1)) - 1 {
-				if errs[i] = do(i); errs[i] != nil {
+				if errs[i] = panics.Catch(func() error { return do(i) }); errs[i] != nil {
 					failed.Add(1)
 				}
 			}

@@ -139,9 +139,6 @@ type contender struct {
 	play func(ctx context.Context) (*analysis.Played, error)
 }
 
-// stretchTrials is how many trials a network plays at a time.
-const stretchTrials = 500
-
 // contendersOf returns everybody who plays the network's session: itself, its
 // interventions, its students, the Bayesian actors, and the mice, who played
 // theirs.

@@ -24,6 +24,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/train"
 )
@@ -42,9 +43,10 @@ type cli struct {
 	Replay    replayCommand    `cmd:"" help:"Take a recorded session through given weights: every step, the loss and all gradients."`
 	Baseline  baselineCommand  `cmd:"" help:"Play the task as a Bayesian actor."`
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
-	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
+	Analyze   analyzeCommand   `cmd:"" help:"Write the data behind every figure: state space, fixed points, behaviour."`
 	Report    reportCommand    `cmd:"" help:"Draw runs: one self-contained page, and every figure as SVG, PDF, PNG and CSV."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
+	Bench     benchCommand     `cmd:"" help:"Measure how fast networks are trained here."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 
 	JSON    bool             `name:"json" help:"Print the summary as one JSON object, the last line of standard output."`
@@ -57,8 +59,12 @@ func main() { os.Exit(radd(os.Args[1:])) }
 // radd runs one command and returns the exit code.
 func radd(args []string) (code int) {
 	defer func() {
-		if fault := recover(); fault != nil {
-			fmt.Fprintf(os.Stderr, "radd: this is a bug in radd, please report it: %v\n\n%s", fault, debug.Stack())
+		if value := recover(); value != nil {
+			stack := debug.Stack()
+			if fault, ok := value.(*panics.Error); ok { // from another goroutine
+				stack = fault.Stack
+			}
+			fmt.Fprintf(os.Stderr, "radd: this is a bug in radd, please report it: %v\n\n%s", value, stack)
 			code = exitFailed
 		}
 	}()
@@ -69,7 +75,6 @@ func radd(args []string) (code int) {
 		kong.Vars{"version": version()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.PostBuild(describeKeys),
-		kong.UsageOnError(),
 	)
 	if err != nil {
 		panic(err)
@@ -87,11 +92,21 @@ func radd(args []string) (code int) {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	a := newApp(args, c.JSON, c.Quiet)
+	unregister := context.AfterFunc(ctx, func() {
+		stop()
+		a.log.Info("stopping; a second Ctrl-C ends at once")
+	})
+	defer unregister() // before the deferred stop, which ends ctx as well
 
-	a := newApp(c.JSON, c.Quiet)
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(a, command)
+	if fault := (*panics.Error)(nil); errors.As(err, &fault) {
+		panic(fault)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted: nothing was written")
+	}
 	if err != nil {
 		a.screen.clear()
 		fmt.Fprintf(os.Stderr, "radd: %v\n", err)
