@@ -1,9 +1,10 @@
 """What the peers share: the session to play, and how they are asked to.
 
 A peer is a function that makes one gradient step of the task (cross entropy,
-mean) and returns its loss. serve() says on standard output which there are, then
-answers every line of standard input, a peer's name, with the loss and the
-nanoseconds of its fastest call.
+mean) and returns its loss, and after it whatever else tells of it. serve() says
+on standard output which there are, then answers every line of standard input, a
+peer's name, with the loss, what came after it, and the nanoseconds of its fastest
+call.
 """
 
 import json
@@ -38,7 +39,7 @@ def serve(library, peers):
         fastest, calls, start = float("inf"), 0, time.perf_counter()
         while calls < LEAST_CALLS or time.perf_counter() - start < LEAST_SECONDS:
             before = time.perf_counter_ns()
-            loss = step()
+            loss, *more = np.atleast_1d(step()).tolist()
             fastest = min(fastest, time.perf_counter_ns() - before)
             calls += 1
-        print(json.dumps({"loss": loss, "ns": fastest}), flush=True)
+        print(json.dumps({"loss": loss, "ns": fastest, "more": more}), flush=True)
