@@ -3,14 +3,11 @@ package distill
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
-	"sync"
 	"time"
 
 	"gonum.org/v1/gonum/floats"
@@ -89,7 +86,7 @@ func HoldContest(ctx context.Context, cfg ContestConfig, opt train.Options) (*Co
 }
 
 func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run train.Config, opt train.Options) (*Contest, error) {
-	teacher, err := train.LoadWeights(filepath.Join(cfg.Run, weightsFile))
+	teacher, err := train.LoadRNN(filepath.Join(cfg.Run, weightsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +121,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 		var list []player[F]
 		var e Entry
 		for _, path := range contestant.Weights {
-			w, err := train.LoadWeights(path)
+			w, err := train.LoadRNN(path)
 			if err != nil {
 				return nil, err
 			}
@@ -202,9 +199,11 @@ func randomStudents(path string, students, workers int) ([][]float64, error) {
 		return nil, err
 	}
 	defer f.Close()
-	list, errs := make([][]float64, students), make([]error, students)
-	each(students, workers, func(k int) { list[k], errs[k] = randomStudent(f.Trajectory, k) })
-	return list, errors.Join(errs...)
+	list := make([][]float64, students)
+	return list, inParallel(students, workers, func(k int) (err error) {
+		list[k], err = randomStudent(f.Trajectory, k)
+		return err
+	})
 }
 
 // randomStudent returns the k-th of them.
@@ -223,24 +222,6 @@ func randomStudent(t *analysis.Trajectory, k int) ([]float64, error) {
 		return nil, err
 	}
 	return student.Network(t)
-}
-
-// each calls f for every number below n, on so many workers; 0 means one per
-// core.
-func each(n, workers int, f func(i int)) {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var running sync.WaitGroup
-	free := make(chan struct{}, workers)
-	for i := range n {
-		free <- struct{}{}
-		running.Go(func() {
-			defer func() { <-free }()
-			f(i)
-		})
-	}
-	running.Wait()
 }
 
 func as[F kernels.Float](theta []float64) []F {
@@ -278,20 +259,13 @@ func newJudge[F kernels.Float](backend kernels.Backend[F], teacher []F, n int, c
 // all returns the players' performances.
 func (j *judge[F]) all(ctx context.Context, players []player[F], cfg ContestConfig) ([]analysis.Performance, error) {
 	performances := make([]analysis.Performance, len(players))
-	errs := make([]error, len(players))
-	each(len(players), cfg.Workers, func(i int) {
+	return performances, inParallel(len(players), cfg.Workers, func(i int) error {
 		b, err := j.watch(ctx, players[i])
 		if err == nil {
 			performances[i] = b.Performance(cfg.Resamples, seed)
 		}
-		errs[i] = err
+		return err
 	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return performances, nil
 }
 
 // player plays a session by itself, and along a teacher's passage through it,
