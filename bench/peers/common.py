@@ -3,7 +3,7 @@
 A peer is a function that makes one gradient step of the task (cross entropy,
 mean) and returns its loss. serve() says on standard output which there are, then
 answers every line of standard input, a peer's name, with the loss and the
-nanoseconds of its fastest call.
+nanoseconds of processor time of its fastest call.
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 NAMES = ["core.weight_ih_l0", "core.weight_hh_l0", "core.bias_ih_l0", "core.bias_hh_l0", "readout.weight", "readout.bias"]
-LEAST_CALLS, LEAST_SECONDS = 3, 0.1
+LEAST_CALLS, LEAST_SECONDS = 5, 0.2
 
 
 class Work:
@@ -35,10 +35,10 @@ def serve(library, peers):
     print(json.dumps({"library": library, "peers": list(peers)}), flush=True)
     for line in sys.stdin:
         step = peers[line.strip()]
-        fastest, calls, start = float("inf"), 0, time.perf_counter()
-        while calls < LEAST_CALLS or time.perf_counter() - start < LEAST_SECONDS:
-            before = time.perf_counter_ns()
+        fastest, calls, start = float("inf"), 0, time.process_time()
+        while calls < LEAST_CALLS or time.process_time() - start < LEAST_SECONDS:
+            before = time.process_time_ns()
             loss = step()
-            fastest = min(fastest, time.perf_counter_ns() - before)
+            fastest = min(fastest, time.process_time_ns() - before)
             calls += 1
         print(json.dumps({"loss": loss, "ns": fastest}), flush=True)
