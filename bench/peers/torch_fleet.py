@@ -4,6 +4,7 @@ inputs of one network, in open loop. Arguments: work file, dtype, cpu or gpu, th
 device's number, networks."""
 
 import sys
+import time
 
 import numpy as np
 import torch
@@ -179,4 +180,4 @@ if networks == 1:  # in open loop, of the record of one network
 
     peers["open loop, nn.RNN over recorded inputs|1"] = open_loop
 
-serve("PyTorch " + torch.__version__, peers)
+serve("PyTorch " + torch.__version__, peers, time.perf_counter_ns)

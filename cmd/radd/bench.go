@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"radd/bench"
 	"radd/internal/atomicfs"
@@ -85,14 +86,16 @@ func (c *choice) write(files map[string]func(io.Writer) error, summary any) erro
 type benchCPUCommand struct {
 	Hidden []int `help:"Hidden units of the networks." default:"2,25,50,100,150,250" placeholder:"N,…"`
 	choice
-	ISA     []string `name:"isa" help:"Instruction sets, or all. [default: the one that is used]" placeholder:"NAME,…"`
-	Weights string   `help:"Play sessions by this trained network, .safetensors or .npz, in place of untrained ones." placeholder:"F"`
-	Growth  bool     `help:"Measure how the time grows with the length of a session and the size of a network, instead."`
+	ISA     []string      `name:"isa" help:"Instruction sets, or all. [default: the one that is used]" placeholder:"NAME,…"`
+	Weights string        `help:"Play sessions by this trained network, .safetensors or .npz, in place of untrained ones." placeholder:"F"`
+	Burst   time.Duration `help:"Processor time of one measurement within a round, of which the fastest gradient step counts." default:"5ms"`
+	Growth  bool          `help:"Measure how the time grows with the length of a session and the size of a network, instead."`
 }
 
 func (benchCPUCommand) Help() string {
 	return `Times one network's gradient step on one core, whole and in parts, beside the ceiling that the core's rates of
 multiply–adds and loads set, which are measured in the same rounds; and as many networks as cores side by side.
+Times are processor time, so that other programs disturb them little; only what is side by side is timed on the wall.
 With --out: bench.json and plots, as SVG and PNG.
 
     radd bench cpu --hidden 50,250
@@ -104,7 +107,10 @@ func (c *benchCPUCommand) config() (cfg bench.Config, err error) {
 	if err := c.check(c.Hidden); err != nil {
 		return cfg, err
 	}
-	cfg = bench.Config{Hidden: c.Hidden, Dtypes: c.Dtype, Rounds: c.Rounds, Version: version()}
+	cfg = bench.Config{Hidden: c.Hidden, Dtypes: c.Dtype, Rounds: c.Rounds, Burst: c.Burst, Version: version()}
+	if c.Burst <= 0 {
+		return cfg, &input.Error{File: "--burst", Found: c.Burst.String(), Allowed: "a time above 0"}
+	}
 	supported := cpu.Supported()
 	switch {
 	case len(c.ISA) == 0:
