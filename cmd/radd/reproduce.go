@@ -182,10 +182,24 @@ func (r *reproducing) all(ctx context.Context, summary *reproduction) error {
 	summary.Results = append(slices.Concat(networks...), actors...)
 	var err error
 	summary.Contests, err = r.contests(ctx, slices.Concat(networks...), small)
+	if err == nil {
+		summary.Page, err = r.draw(ctx)
+	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w; radd reproduce goes on from there", train.ErrStopped)
 	}
 	return err
+}
+
+// draw draws the networks that were distilled into one page and returns its path.
+func (r *reproducing) draw(ctx context.Context) (string, error) {
+	var folders []string
+	for _, m := range r.teachers {
+		folders = append(folders, filepath.Join(r.out, m.folder()))
+	}
+	page := filepath.Join(r.out, "report.html")
+	_, err := drawRuns(ctx, r.app, folders, page)
+	return page, err
 }
 
 // chain trains the networks of a chain, and rolls each out if asked to.
