@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -175,7 +174,9 @@ func (f *Figure) inline() []string {
 // switched off at first.
 func (p *Panel) plot(extra bool) *plot.Plot {
 	g := plotOf()
-	g.Title.Text = p.Title
+	if p.Title != "" {
+		g.Title.Text = titlePlace
+	}
 	g.X.Label.Text, g.Y.Label.Text = p.X.Label, p.Y.Label
 	if len(p.Guides) > 0 {
 		g.Add(guided(p.Guides))
@@ -196,6 +197,10 @@ func (p *Panel) plot(extra bool) *plot.Plot {
 	}
 	return g
 }
+
+// titlePlace keeps a title's place above a plot. The title itself is drawn over the
+// data, at one distance from them, so that those of a row are level.
+const titlePlace = "\u00a0"
 
 // onto sets up gonum's axis.
 func (a *Axis) onto(g *plot.Axis) {
@@ -231,7 +236,11 @@ func (p *Panel) draw(g *plot.Plot, c draw.Canvas) draw.Canvas {
 		}
 	}
 	g.Draw(c)
-	return g.DataCanvas(c)
+	inner := g.DataCanvas(c)
+	style := g.Title.TextStyle
+	style.YAlign = draw.YBottom
+	c.FillText(style, vg.Point{X: (inner.Min.X + inner.Max.X) / 2, Y: inner.Max.Y + 6}, p.Title)
+	return inner
 }
 
 // legend draws the keys in rows from the top, if there is a canvas, and returns
@@ -240,9 +249,6 @@ func (f *Figure) legend(c *draw.Canvas, width vg.Length) vg.Length {
 	keys := f.keys(false)
 	if len(keys) < 2 {
 		return 0
-	}
-	if keys[len(keys)-1].Key == "network" { // drawn last, to lie on top
-		slices.Reverse(keys)
 	}
 	const sample, gap, between, row = vg.Length(14), vg.Length(3), vg.Length(12), vg.Length(11)
 	style := writing(sizeTick, inkText)
