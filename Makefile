@@ -20,11 +20,11 @@ PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64
 # nor what only a GPU's emulation reaches, where there is no compiler for that.
 COVERAGE = 85
 UNCOUNTED = kernelstest|cudatest|nvcc$(shell command -v g++ >/dev/null || echo '|kernels/cuda')
-COVERED  = task kernels graph train analysis distill
+COVERED  = task kernels graph train analysis distill report
 
 # What tells two builds apart: a hash of all sources.
 SOURCE = $$(find . \( -name .git -o -name bin -o -name build -o -name runs \) -prune -o -type f \
-	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.gz' -o -name go.mod \) -print | \
+	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.gz' -o -name 'page.*' -o -name go.mod \) -print | \
 	LC_ALL=C sort | git hash-object --stdin-paths | git hash-object --stdin | cut -c1-12)
 
 # ---- build and run

@@ -16,6 +16,7 @@ import (
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
@@ -68,6 +69,7 @@ type RolloutSummary struct {
 	Weights       string `json:"weights"`
 	WeightsSHA256 string `json:"weights_sha256"`
 	Hidden        int    `json:"hidden"`
+	Cell          string `json:"cell"`
 	Blocks        int    `json:"blocks"`
 	Seed          uint64 `json:"seed"`
 	kernels.Info
@@ -257,16 +259,22 @@ func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 
 // record makes the rollout in stretches of the given number of trials, 0 for
 // one that suits the network.
-func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (RolloutSummary, error) {
+func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (s RolloutSummary, err error) {
+	defer panics.Return(&err) // a device's failure
 	theta, err := thetaAs[F](w)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, opt.Log)
+	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	defer backend.Close()
+	defer func() { backend.Close() }()
+	player, err := play(w, backend)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	backend = player
 	place, err := filepath.Abs(out)
 	if err != nil {
 		return RolloutSummary{}, err
@@ -280,8 +288,7 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 	if stretch == 0 {
 		stretch = suitable(w.N, cfg.Task.MaxSteps())
 	}
-	r := newRecording(backend, theta, w.N, cfg, opt, stretch)
-	var s RolloutSummary
+	r := newRecording(backend, theta, w, cfg, opt, stretch)
 	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
 		if err := r.write(ctx, dir); err != nil {
 			return err

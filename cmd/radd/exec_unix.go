@@ -1,4 +1,4 @@
-//go:build unix && !gpu
+//go:build unix
 
 package main
 

@@ -1,5 +1,3 @@
-//go:build !gpu
-
 package main
 
 import (
@@ -15,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"radd/kernels/cuda"
 	"radd/train"
 )
 
@@ -26,26 +25,34 @@ const gpuVariable = "RADD_GPU"
 // that is loaded for the first time takes seconds.
 const gpuPatience = 60 * time.Second
 
-// handOver makes this process radd-gpu, with the same arguments, where the
-// device is a GPU: a program that can reach one cannot run without. It returns
-// nil where the CPU is asked for or to be chosen, and otherwise a
-// *train.DeviceError that says what is missing and what to do.
-func (a *app) handOver(ctx context.Context, device string) error {
-	if !strings.HasPrefix(device, "gpu") {
+// handOver makes this process radd-gpu, with the same arguments, where so many
+// networks, trained together, are for a GPU and this program reaches none: one
+// that does cannot run without. It returns nil where the CPU is asked for or to be
+// chosen, and otherwise a *train.DeviceError that says what is missing and what to
+// do.
+func (a *app) handOver(ctx context.Context, device string, networks int) error {
+	automatic := device == "auto"
+	if device == "cpu" || automatic && !train.WorthGPU(networks) || cuda.Installed() != nil {
 		return nil
 	}
+	wanted := device
+	if automatic {
+		wanted = "gpu"
+	}
 	program, err := gpuProgram()
-	if err != nil {
-		return &train.DeviceError{Device: device, Why: err.Error()}
+	if err == nil {
+		var list *deviceList
+		if list, err = askDevices(ctx, program); err == nil {
+			err = list.admits(wanted, program)
+		}
 	}
-	list, err := askDevices(ctx, program)
-	if err != nil {
-		return &train.DeviceError{Device: device, Why: err.Error()}
+	switch {
+	case err == nil:
+		return replaceProcess(program, a.args)
+	case automatic: // which then is the CPU
+		return nil
 	}
-	if err := list.admits(device, program); err != nil {
-		return &train.DeviceError{Device: device, Why: err.Error()}
-	}
-	return replaceProcess(program, a.args)
+	return &train.DeviceError{Device: device, Why: err.Error()}
 }
 
 // gpuProgram returns the path of radd-gpu.

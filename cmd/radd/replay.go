@@ -30,7 +30,7 @@ gradient by every weight.
 
 // Run implements the command.
 func (c *replayCommand) Run(ctx context.Context, a *app) error {
-	if err := a.handOver(ctx, c.Device); err != nil {
+	if err := a.handOver(ctx, c.Device, 1); err != nil {
 		return err
 	}
 	t, err := c.task(train.DefaultConfig().Task)

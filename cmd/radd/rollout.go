@@ -63,7 +63,7 @@ func (c *rolloutCommand) play(ctx context.Context, a *app) (none train.RolloutSu
 	if cfg.Task, err = c.task(cfg.Task); err != nil {
 		return none, err
 	}
-	if err := a.handOver(ctx, c.Device); err != nil {
+	if err := a.handOver(ctx, c.Device, 1); err != nil {
 		return none, err
 	}
 	p := a.progress("rolling out", 0)

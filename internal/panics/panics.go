@@ -5,6 +5,7 @@
 package panics
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
@@ -17,17 +18,38 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Catch calls f and returns its error or, where f panics, an *Error. One that
-// was caught before, in another goroutine, keeps its stack.
+// Thrown is an error that a function panics with because it has none to return: a
+// lost device, say. It is no bug.
+type Thrown interface {
+	error
+	Thrown()
+}
+
+// Catch calls f and returns its error or, where f panics, the Thrown or an
+// *Error. One that was caught before, in another goroutine, keeps its stack.
 func Catch(f func() error) (err error) {
 	defer func() {
-		if value := recover(); value != nil {
-			fault, caught := value.(*Error)
-			if !caught {
-				fault = &Error{value, debug.Stack()}
-			}
-			err = fault
+		switch value := recover().(type) {
+		case nil:
+		case Thrown:
+			err = value
+		case *Error:
+			err = value
+		default:
+			err = &Error{value, debug.Stack()}
 		}
 	}()
 	return f()
+}
+
+// Return, deferred, adds to err the Thrown that the function panics with. Any
+// other panic goes on.
+func Return(err *error) {
+	switch value := recover().(type) {
+	case nil:
+	case Thrown:
+		*err = errors.Join(*err, value)
+	default:
+		panic(value)
+	}
 }

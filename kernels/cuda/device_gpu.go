@@ -23,12 +23,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"gorgonia.org/cu"
-
-	"radd/kernels"
 )
 
 //go:embed images
@@ -50,10 +50,17 @@ const sharedOptIn = cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_P
 // asking.
 const plainShared = 48 << 10
 
+// machine implements Host by the CUDA driver.
+type machine struct{}
+
+var system Host = machine{}
+
+func (machine) Devices() ([]Properties, error) { return Devices() }
+func (machine) Open(index int) (Driver, error) { return Open(index) }
+
 // device is a GPU of the CUDA driver. It implements Driver.
 type device struct {
 	properties Properties
-	processors int
 	context    cu.CUContext
 	module     cu.Module
 	functions  map[string]cu.Function
@@ -70,7 +77,7 @@ func Devices() ([]Properties, error) {
 	}
 	var all []Properties
 	for i := range count {
-		p, _, _, err := propertiesOf(i)
+		p, _, err := propertiesOf(i)
 		if err != nil {
 			return nil, err
 		}
@@ -79,10 +86,10 @@ func Devices() ([]Properties, error) {
 	return all, nil
 }
 
-func propertiesOf(index int) (p Properties, d cu.Device, processors int, err error) {
+func propertiesOf(index int) (p Properties, d cu.Device, err error) {
 	p.Index = index
-	fail := func(doing string, err error) (Properties, cu.Device, int, error) {
-		return p, 0, 0, &Error{fmt.Sprintf("gpu:%d", index), doing, err}
+	fail := func(doing string, err error) (Properties, cu.Device, error) {
+		return p, 0, &Error{fmt.Sprintf("gpu:%d", index), doing, err}
 	}
 	if d, err = cu.GetDevice(index); err != nil {
 		return fail("opening", err)
@@ -90,25 +97,42 @@ func propertiesOf(index int) (p Properties, d cu.Device, processors int, err err
 	if p.Name, err = d.Name(); err != nil {
 		return fail("asking for its name", err)
 	}
+	memory, err := d.TotalMem()
+	if err != nil {
+		return fail("asking for its memory", err)
+	}
+	p.Memory = int(memory)
 	var major, minor int
 	for _, x := range []struct {
 		to *int
 		of cu.DeviceAttribute
 	}{
 		{&major, cu.ComputeCapabilityMajor}, {&minor, cu.ComputeCapabilityMinor},
-		{&processors, cu.MultiprocessorCount}, {&p.SharedMemory, sharedOptIn},
+		{&p.Multiprocessors, cu.MultiprocessorCount}, {&p.Clock, cu.ClockRate}, {&p.SharedMemory, sharedOptIn},
 	} {
 		if *x.to, err = d.Attribute(x.of); err != nil {
 			return fail("asking for its properties", err)
 		}
 	}
 	p.Architecture = fmt.Sprintf("sm_%d%d", major, minor)
-	return p, d, processors, nil
+	p.Driver = driverVersion()
+	return p, d, nil
+}
+
+// driverVersion returns the NVIDIA driver's version, where the system tells it,
+// and the CUDA version that it knows.
+func driverVersion() string {
+	cuda := fmt.Sprintf("CUDA %d.%d", cu.Version()/1000, cu.Version()%1000/10)
+	module, err := os.ReadFile("/sys/module/nvidia/version")
+	if err != nil {
+		return cuda
+	}
+	return strings.TrimSpace(string(module)) + ", " + cuda
 }
 
 // Open returns the driver of a GPU, with the kernels loaded.
 func Open(index int) (Driver, error) {
-	p, dev, processors, err := propertiesOf(index)
+	p, dev, err := propertiesOf(index)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +155,7 @@ func Open(index int) (Driver, error) {
 	if err != nil {
 		return fail("reading the kernels", err)
 	}
-	d := &device{properties: p, processors: processors, functions: map[string]cu.Function{}, shared: map[string]int{}}
+	d := &device{properties: p, functions: map[string]cu.Function{}, shared: map[string]int{}}
 	d.arguments = []unsafe.Pointer{unsafe.Pointer(&d.argument)}
 	if d.context, err = dev.RetainPrimaryCtx(); err != nil {
 		return fail("making a context", err)
@@ -241,7 +265,7 @@ func (d *device) Resident(kernel string, block, shared int) (int, error) {
 		return 0, err
 	}
 	blocks, err := f.MaxActiveBlocksPerMultiProcessor(block, int64(shared))
-	return blocks * d.processors, err
+	return blocks * d.properties.Multiprocessors, err
 }
 
 // Launch implements Driver.
@@ -279,40 +303,4 @@ func (d *device) Close() error {
 	d.functions = nil
 	dev, err := cu.CurrentDevice()
 	return errors.Join(err, d.module.Unload(), dev.ReleasePrimaryCtx())
-}
-
-// OpenBackend returns the backend of what a name stands for: gpu is every
-// device, gpu:K the one numbered K.
-func OpenBackend[F kernels.Float](name string) (kernels.Backend[F], error) {
-	var indices []int
-	if name == "gpu" {
-		devices, err := Devices()
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range devices {
-			indices = append(indices, d.Index)
-		}
-	} else {
-		var index int
-		if _, err := fmt.Sscanf(name, "gpu:%d", &index); err != nil {
-			return nil, fmt.Errorf("device %q: gpu or gpu:K is wanted", name)
-		}
-		indices = append(indices, index)
-	}
-	if len(indices) == 0 {
-		return nil, errors.New("there is no CUDA device")
-	}
-	var all Together[F]
-	for _, index := range indices {
-		d, err := Open(index)
-		if err != nil {
-			return nil, errors.Join(err, all.Close())
-		}
-		all = append(all, New[F](d))
-	}
-	if len(all) == 1 {
-		return all[0], nil
-	}
-	return all, nil
 }

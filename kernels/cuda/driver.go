@@ -1,6 +1,9 @@
 package cuda
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Pointer is an address in the device's memory.
 type Pointer uint64
@@ -39,6 +42,21 @@ type Properties struct {
 	Name         string // "NVIDIA H100 80GB HBM3"
 	Architecture string // "sm_90"
 	SharedMemory int    // most bytes of dynamic shared memory of a block
+
+	Memory          int    // bytes, all of it
+	Multiprocessors int    // SMs
+	Clock           int    // kHz, at most; 0 where it is not told
+	Driver          string // "535.261.03, CUDA 12.2"
+}
+
+// ComputeCapability returns "9.0" of sm_90, and what is no CUDA architecture as it
+// is.
+func (p Properties) ComputeCapability() string {
+	digits, ok := strings.CutPrefix(p.Architecture, "sm_")
+	if !ok || len(digits) < 2 {
+		return p.Architecture
+	}
+	return digits[:len(digits)-1] + "." + digits[len(digits)-1:]
 }
 
 func (p Properties) String() string { return fmt.Sprintf("gpu:%d (%s)", p.Index, p.Name) }
@@ -54,3 +72,7 @@ func (e *Error) Error() string { return e.Device + ": " + e.Doing + ": " + e.Err
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Thrown implements panics.Thrown: where a method has no error to return, it
+// panics with this one.
+func (e *Error) Thrown() {}

@@ -47,7 +47,7 @@ func TestOutOfMemory(t *testing.T) {
 // TestLostDevice ends the device in the middle of a training run: an error says
 // so, and the networks are as before.
 func TestLostDevice(t *testing.T) {
-	d := &dying{Device: cudatest.Open(t, memory, cudatest.Sources()...), launches: 3}
+	d := &cudatest.Dying{Device: cudatest.Open(t, memory, cudatest.Sources()...), Launches: 3}
 	b := cuda.New[float64](d).Limit(cuda.Limit{Steps: 1})
 	nets := []*kernels.Network[float64]{network[float64](short(t, nil), 25, 1), network[float64](short(t, nil), 25, 2)}
 	if err := b.Train(context.Background(), nets, 2); err != nil {
@@ -62,21 +62,6 @@ func TestLostDevice(t *testing.T) {
 	for i := range nets {
 		same(t, "", nets[i], want[i])
 	}
-}
-
-// dying is a device that dies at a launch.
-type dying struct {
-	*cudatest.Device
-	launches int
-}
-
-func (d *dying) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
-	if d.launches--; d.launches < 0 {
-		if err := d.Kill(); err != nil {
-			return err
-		}
-	}
-	return d.Device.Launch(kernel, grid, block, shared, arguments)
 }
 
 // TestFailingCalls makes every call of the driver fail in its turn: each comes

@@ -24,6 +24,8 @@ import (
 type Device struct {
 	Blocks int // resident at once
 
+	properties cuda.Properties
+
 	memory  []byte // the device's, mapped
 	base    cuda.Pointer
 	areas   []area // allocated, by address
@@ -74,7 +76,7 @@ func start(path, folder string, memory int) (*Device, error) {
 	if err := file.Truncate(int64(memory)); err != nil {
 		return nil, err
 	}
-	d := &Device{Blocks: 3, kernels: map[string]bool{}}
+	d := &Device{Blocks: 3, properties: (&Host{Memory: memory}).properties(0), kernels: map[string]bool{}}
 	d.memory, err = syscall.Mmap(int(file.Fd()), 0, memory, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, err
@@ -126,9 +128,7 @@ func (d *Device) died(err error) error {
 func (d *Device) Kill() error { return d.program.Process.Kill() }
 
 // Properties implements cuda.Driver.
-func (d *Device) Properties() cuda.Properties {
-	return cuda.Properties{Name: "emulated device", Architecture: "emulation", SharedMemory: 227 << 10}
-}
+func (d *Device) Properties() cuda.Properties { return d.properties }
 
 // Memory implements cuda.Driver.
 func (d *Device) Memory() (int, error) {
