@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"math"
 	"runtime"
 
 	"time"
@@ -202,19 +201,16 @@ func (m *measurement[F]) round() {
 	m.sample.add("all", m.sideBySide(len(m.side)))
 }
 
-// sideBySide returns the nanoseconds, by the clock on the wall, of a gradient
-// step of each of so many networks at once.
+// sideBySide returns the nanoseconds of a gradient step of each of so many
+// networks at once.
 func (m *measurement[F]) sideBySide(networks int) float64 {
-	best := math.Inf(1)
-	for range 3 {
+	return wallBurst(0, func() int {
 		for _, net := range m.side {
 			net.Step, net.Records = 0, net.Records[:0]
 		}
-		start := time.Now()
 		m.all.Train(context.Background(), m.side[:networks], m.turns) // its error would be the context's
-		best = min(best, float64(time.Since(start).Nanoseconds())/float64(m.turns))
-	}
-	return best
+		return m.turns
+	})
 }
 
 func (m *measurement[F]) elementBytes() int {

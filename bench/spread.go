@@ -66,15 +66,23 @@ const clockStep = 50 * time.Microsecond
 // and returns the nanoseconds that a unit took in the fastest of them: what other
 // programs take of a core, or of its caches, is no part of it. f returns the
 // units that it did; calls that are too short for the clock are taken together.
-func burst(least time.Duration, f func() int) float64 {
+func burst(least time.Duration, f func() int) float64 { return fastest(cputime.Process, least, f) }
+
+// wallBurst is burst by the clock on the wall, for work that is not one core's.
+func wallBurst(least time.Duration, f func() int) float64 {
+	start := time.Now()
+	return fastest(func() time.Duration { return time.Since(start) }, least, f)
+}
+
+func fastest(clock func() time.Duration, least time.Duration, f func() int) float64 {
 	best, together := math.Inf(1), 1
-	start := cputime.Process()
+	start := clock()
 	for times, last := 0, start; times < 3 || last-start < least; {
 		units := 0
 		for range together {
 			units += f()
 		}
-		now := cputime.Process()
+		now := clock()
 		if now-last >= clockStep {
 			best = min(best, float64(now-last)/float64(units))
 			times++
