@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"math"
 	"runtime"
 
 	"time"
@@ -20,13 +21,10 @@ type Config struct {
 	ISAs    []cpu.ISA
 	Rounds  int
 	Weights *train.Weights // of a network whose sessions are played; nil: untrained ones of Hidden units
-	Burst   time.Duration
+	Burst   time.Duration  // of one measurement
 	Version string
 	Report  func(done, of int) // called after every part of a round; may be nil
 }
-
-// defaultBurst is the time of one measurement within a round.
-const defaultBurst = 5 * time.Millisecond
 
 // Core is what a core can do at most with an instruction set in a dtype.
 type Core struct {
@@ -37,7 +35,8 @@ type Core struct {
 	Far          Spread  `json:"far"`           // loads from 192 KB, which is more than a first cache holds, GB/s
 }
 
-// Part is a part of a gradient step, in nanoseconds per RNN step.
+// Part is a part of a gradient step, in nanoseconds of processor time per RNN
+// step.
 type Part struct {
 	Time     Spread  `json:"ns_per_rnn_step"`
 	Ceiling  float64 `json:"ceiling_ns,omitempty"` // 0 where there is none
@@ -81,9 +80,6 @@ type CPUReport struct {
 
 // MeasureCPU measures training on the CPU. It stops with ctx's error.
 func MeasureCPU(ctx context.Context, cfg Config) (*CPUReport, error) {
-	if cfg.Burst == 0 {
-		cfg.Burst = defaultBurst
-	}
 	var subjects []subject
 	for _, isa := range cfg.ISAs {
 		for _, dtype := range cfg.Dtypes {
@@ -206,16 +202,19 @@ func (m *measurement[F]) round() {
 	m.sample.add("all", m.sideBySide(len(m.side)))
 }
 
-// sideBySide returns the nanoseconds of a gradient step of each of so many
-// networks at once.
+// sideBySide returns the nanoseconds, by the clock on the wall, of a gradient
+// step of each of so many networks at once.
 func (m *measurement[F]) sideBySide(networks int) float64 {
-	return burst(3*m.burst, func() int {
+	best := math.Inf(1)
+	for range 3 {
 		for _, net := range m.side {
 			net.Step, net.Records = 0, net.Records[:0]
 		}
+		start := time.Now()
 		m.all.Train(context.Background(), m.side[:networks], m.turns) // its error would be the context's
-		return m.turns
-	})
+		best = min(best, float64(time.Since(start).Nanoseconds())/float64(m.turns))
+	}
+	return best
 }
 
 func (m *measurement[F]) elementBytes() int {

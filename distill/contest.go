@@ -86,7 +86,7 @@ func HoldContest(ctx context.Context, cfg ContestConfig, opt train.Options) (*Co
 }
 
 func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run train.Config, opt train.Options) (*Contest, error) {
-	teacher, err := train.LoadWeights(filepath.Join(cfg.Run, weightsFile))
+	teacher, err := train.LoadRNN(filepath.Join(cfg.Run, weightsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 		var list []player[F]
 		var e Entry
 		for _, path := range contestant.Weights {
-			w, err := train.LoadWeights(path)
+			w, err := train.LoadRNN(path)
 			if err != nil {
 				return nil, err
 			}

@@ -84,7 +84,7 @@ func heldOutOf(ctx context.Context, run, folder string, of train.RolloutSummary,
 	if err != nil {
 		return nil, err
 	}
-	w, err := train.LoadWeights(of.Weights)
+	w, err := train.LoadRNN(of.Weights)
 	if err != nil {
 		return nil, err
 	}
