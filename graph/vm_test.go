@@ -231,7 +231,7 @@ func TestVMRunsSessionOps(t *testing.T) {
 	}
 	machine := gorgonia.NewTapeMachine(g)
 	defer machine.Close()
-	vm, err := NewVM[float64](g)
+	vm, err := NewVM[float64](g, loss, grads[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,9 +246,6 @@ func TestVMRunsSessionOps(t *testing.T) {
 		}
 		wantGrad := slices.Clone(grad)
 		machine.Reset()
-		if vm, err = NewVM[float64](g, loss, grads[0]); err != nil {
-			t.Fatal(err)
-		}
 		if err := vm.RunAll(); err != nil {
 			t.Fatal(err)
 		}
