@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"slices"
 
 	"radd/task"
@@ -19,13 +20,35 @@ func Thresholds() []float64 {
 	return []float64{.55, .6, .65, .7, .75, .8, .85, .875, .9, .925, .95, .975, .99}
 }
 
+// Pace is how long somebody takes and how often they are right, with 95 %
+// intervals over trials.
+type Pace struct {
+	steps, stepsLow, stepsHigh       float64 // RNN steps per trial
+	correct, correctLow, correctHigh float64 // per trial
+	actions                          float64 // per trial
+}
+
+// PaceOf returns the pace of trials of known RNN steps.
+func PaceOf(trials []task.Trial) Pace {
+	var steps moments
+	actions, correct := 0, 0
+	for _, t := range trials {
+		steps.add(float64(t.RNNSteps))
+		actions += index(t.Action != 0)
+		correct += index(t.Correct())
+	}
+	n := float64(len(trials))
+	p := Pace{steps: steps.mean(), correct: float64(correct) / n, actions: float64(actions) / n}
+	p.stepsLow, p.stepsHigh = steps.interval()
+	p.correctLow, p.correctHigh = Wilson(correct, len(trials))
+	return p
+}
+
 // FrontierTable gathers who takes how long to be how often right.
 type FrontierTable struct {
 	*Table
-	curve []frontierPoint // of the actor that others are compared with
+	curve []Pace // of the actor that others are compared with
 }
-
-type frontierPoint struct{ steps, correct float64 }
 
 // NewFrontierTable returns the table without rows.
 func NewFrontierTable() *FrontierTable {
@@ -34,40 +57,16 @@ func NewFrontierTable() *FrontierTable {
 }
 
 // Add adds a player at an action threshold.
-func (f *FrontierTable) Add(player string, threshold float64, trials []task.Trial) {
-	p, steps, action, low, high := pointOf(trials)
-	stepsLow, stepsHigh := steps.interval()
-	f.Table.Add(player, threshold, p.steps, stepsLow, stepsHigh, action, p.correct, low, high)
+func (f *FrontierTable) Add(player string, threshold float64, p Pace) {
+	f.Table.Add(player, threshold, p.steps, p.stepsLow, p.stepsHigh, p.actions, p.correct, p.correctLow, p.correctHigh)
 }
 
-func pointOf(trials []task.Trial) (p frontierPoint, steps moments, action, low, high float64) {
-	actions, correct := 0, 0
-	for _, t := range trials {
-		steps.add(float64(t.RNNSteps))
-		actions += index(t.Action != 0)
-		correct += index(t.Correct())
-	}
-	n := len(trials)
-	low, high = Wilson(correct, n)
-	return frontierPoint{steps.mean(), float64(correct) / float64(n)}, steps, float64(actions) / float64(n), low, high
-}
+// Compare makes a pace one of the curve that Stand compares with.
+func (f *FrontierTable) Compare(p Pace) { f.curve = append(f.curve, p) }
 
-// Compare makes a point at some threshold one of the curve that Stand compares
-// with.
-func (f *FrontierTable) Compare(trials []task.Trial) {
-	p, _, _, _, _ := pointOf(trials)
-	f.curve = append(f.curve, p)
-}
-
-// Stand returns where somebody stands who played these trials.
-func (f *FrontierTable) Stand(trials []task.Trial) *Frontier {
-	p, _, _, _, _ := pointOf(trials)
-	slices.SortFunc(f.curve, func(a, b frontierPoint) int {
-		if a.steps < b.steps {
-			return -1
-		}
-		return 1
-	})
+// Stand returns where somebody of that pace stands.
+func (f *FrontierTable) Stand(p Pace) *Frontier {
+	slices.SortFunc(f.curve, func(a, b Pace) int { return cmp.Compare(a.steps, b.steps) })
 	at := nan
 	for i := 1; i < len(f.curve); i++ {
 		if a, b := f.curve[i-1], f.curve[i]; a.steps <= p.steps && p.steps <= b.steps {

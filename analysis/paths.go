@@ -129,13 +129,13 @@ const pairedSeed = 1
 
 // meanStart returns the mean sampled state at trials' starts in left and in right
 // blocks (N), nil where none was sampled. Trials early in a block, which still
-// remember the other, are left out.
+// remember the other, are left out: those of the shortest block's first half.
 func (r *Recording) meanStart() [2][]float64 {
 	N := r.Frame.N
 	var mean [2][]float64
 	var count [2]float64
 	r.eachSampled(func(k, n, step int) {
-		if step != r.Config.BlankSteps-1 || r.blocks[n].within < recoverTrials {
+		if step != r.Config.BlankSteps-1 || r.blocks[n].within < r.Config.BlockMin/2 {
 			return
 		}
 		side := (1 + r.Trials[n].BlockSide) / 2

@@ -2,8 +2,10 @@ package distill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -32,6 +34,7 @@ type Analysis struct {
 	FixedPoints []analysis.PointSummary `json:"fixed_points,omitempty"`
 	Frontier    *analysis.Frontier      `json:"frontier,omitempty"`
 	Players     []Player                `json:"players,omitempty"`
+	Mice        []string                `json:"mice,omitempty"` // files of their trials
 	Tables      []string                `json:"tables"`
 	Seconds     float64                 `json:"seconds"` // rollout and students apart
 }
@@ -41,7 +44,8 @@ type Analysis struct {
 // trials of mice in files that [analysis.ReadTrials] reads. It goes into the
 // folder out, absent or empty, or, where out is "", into the run's folder
 // analysis, which is left alone where it is of the run's newest weights, rollout
-// and students and of the same mice, and else replaced.
+// and students and of the same mice, and else replaced. Where no mice are given,
+// those that it had stay, as long as their files do.
 func AnalysisOfRun(ctx context.Context, run, out string, opt train.Options, mice ...string) (Analysis, error) {
 	opt = opt.Filled()
 	a := Analysis{Report: new(analysis.Report)}
@@ -51,6 +55,13 @@ func AnalysisOfRun(ctx context.Context, run, out string, opt train.Options, mice
 		}
 	}
 	if err := readable(mice); err != nil {
+		return a, err
+	}
+	if len(mice) == 0 && out == "" {
+		mice = miceOf(filepath.Join(run, "analysis"))
+	}
+	mice, err := absolute(mice)
+	if err != nil {
 		return a, err
 	}
 	cfg, err := train.ReadRunConfig(run)
@@ -121,6 +132,32 @@ func AnalysisOfTrajectory(path, out string, opt train.Options) (Analysis, error)
 	return a, err
 }
 
+// miceOf returns the files of the mice in an earlier analysis that can still be
+// read.
+func miceOf(folder string) (mice []string) {
+	var was Analysis
+	data, err := os.ReadFile(filepath.Join(folder, summaryFile))
+	if err != nil || json.Unmarshal(data, &was) != nil {
+		return nil
+	}
+	for _, path := range was.Mice {
+		if readable([]string{path}) == nil {
+			mice = append(mice, path)
+		}
+	}
+	return mice
+}
+
+func absolute(paths []string) (list []string, err error) {
+	for _, path := range paths {
+		if path, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
+		list = append(list, path)
+	}
+	return list, nil
+}
+
 // readable returns the error of the first file of trials that cannot be read, so
 // that it is known before anything is computed.
 func readable(mice []string) error {
@@ -159,6 +196,10 @@ func sumOf(shares []task.Ratio) (sum task.Ratio) {
 func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n network, opt train.Options) error {
 	start := time.Now()
 	n.task.Blocks = a.Blocks
+	var err error
+	if n.task, err = n.task.Resolve(); err != nil {
+		return err
+	}
 	if err := a.examine(f); err != nil {
 		return err
 	}
@@ -175,7 +216,6 @@ func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n 
 		tables = append(tables, more...)
 	}
 	var b *behaviour
-	var err error
 	if a.Dtype == kernels.Dtype[float32]() {
 		b, err = behaviourOf[float32](ctx, n, &s, a.Seed, opt)
 	} else {
@@ -184,7 +224,7 @@ func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n 
 	if err != nil {
 		return err
 	}
-	a.Players, a.Causal, a.Frontier = b.players, b.causal, b.frontier
+	a.Players, a.Causal, a.Frontier, a.Mice = b.players, b.causal, b.frontier, n.mice
 	return a.write(folder, append(tables, b.tables...), start, opt)
 }
 

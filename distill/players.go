@@ -114,23 +114,32 @@ func playersSum(students []student, mice []string) (string, error) {
 	for _, s := range students {
 		fmt.Fprintln(h, s.name, s.weights.SHA256)
 	}
-	for _, path := range mice {
-		sum, err := train.FileSum(path)
+	for i, name := range mouseNames(mice) {
+		sum, err := train.FileSum(mice[i])
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintln(h, mouseName(path), sum)
+		fmt.Fprintln(h, name, sum)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// mouseName returns the player's name of a file of trials.
-func mouseName(path string) string {
-	name := filepath.Base(path)
-	if stem, _, ok := strings.Cut(strings.TrimPrefix(name, "_"), "."); ok && stem != "" {
-		name = stem
+// mouseNames returns the players' names of files of trials: the first part of the
+// file's name, numbered where several have the same.
+func mouseNames(paths []string) []string {
+	names := make([]string, len(paths))
+	seen := map[string]int{}
+	for i, path := range paths {
+		name := filepath.Base(path)
+		if stem, _, ok := strings.Cut(strings.TrimPrefix(name, "_"), "."); ok && stem != "" {
+			name = stem
+		}
+		names[i] = "mice-" + name
+		if seen[name]++; seen[name] > 1 {
+			names[i] += fmt.Sprintf("-%d", seen[name])
+		}
 	}
-	return "mice-" + name
+	return names
 }
 
 // contender is a player with what it takes to play.
@@ -167,9 +176,9 @@ func contendersOf[F kernels.Float](backend kernels.Backend[F], w train.Weights, 
 	list = append(list,
 		network(Player{Player: "network-feedback-zeroed", Group: "intervention", Label: "network, feedback zeroed"}, w.N, withFeedback(w, 0)),
 		network(Player{Player: "network-feedback-inverted", Group: "intervention", Label: "network, feedback inverted"}, w.N, withFeedback(w, -1)))
-	for _, path := range mice {
-		list = append(list, contender{Player{Player: mouseName(path), Group: "mice", Label: "mice, " + strings.TrimPrefix(mouseName(path), "mice-")},
-			func(context.Context) (*analysis.Played, error) { return analysis.ReadTrials(path) }})
+	for i, name := range mouseNames(mice) {
+		list = append(list, contender{Player{Player: name, Group: "mice", Label: "mice, " + strings.TrimPrefix(name, "mice-")},
+			func(context.Context) (*analysis.Played, error) { return analysis.ReadTrials(mice[i]) }})
 	}
 	return list
 }
@@ -240,7 +249,7 @@ type Causal struct {
 
 // behave has all contenders play and tables what they did.
 func behave(ctx context.Context, contenders []contender, s *task.Session, seed uint64, c *task.Config) (*behaviour, error) {
-	played := make([]*analysis.Played, len(contenders))
+	paces := make([]*analysis.Pace, len(contenders)) // nil where RNN steps are not known
 	curves := make([]*analysis.Curves, len(contenders))
 	performances := make([]analysis.Performance, len(contenders))
 	frontier := make([]frontierRow, 0, 2*len(analysis.Thresholds()))
@@ -249,15 +258,20 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 			frontier = append(frontier, frontierRow{kind: kind, threshold: threshold})
 		}
 	}
-	err := inParallel(len(contenders)+len(frontier), 0, func(i int) (err error) {
+	err := inParallel(len(contenders)+len(frontier), 0, func(i int) error {
 		if i >= len(contenders) {
 			return frontier[i-len(contenders)].play(ctx, seed, *c)
 		}
-		if played[i], err = contenders[i].play(ctx); err != nil {
+		played, err := contenders[i].play(ctx)
+		if err != nil {
 			return err
 		}
 		curves[i] = analysis.NewCurves()
-		performances[i] = curves[i].Add(contenders[i].Player.Player, played[i])
+		performances[i] = curves[i].Add(contenders[i].Player.Player, played)
+		if played.Observed {
+			pace := analysis.PaceOf(played.Trials)
+			paces[i] = &pace
+		}
 		return nil
 	})
 	if err != nil {
@@ -268,9 +282,9 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 	table := analysis.NewTable("players.csv", "player", "group", "label", "hidden", "parameters")
 	points := analysis.NewFrontierTable()
 	for _, row := range frontier {
-		points.Add("bayes-"+row.kind.String(), row.threshold, row.trials)
+		points.Add("bayes-"+row.kind.String(), row.threshold, row.pace)
 		if row.kind == task.Difference {
-			points.Compare(row.trials)
+			points.Compare(row.pace)
 		}
 	}
 	all := analysis.NewCurves()
@@ -285,11 +299,11 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 		if p.Group == "network" || p.Group == "intervention" {
 			b.causal = append(b.causal, Causal{p.Player.Player, performances[i]})
 		}
-		if played[i].Observed && p.Player.Player != "bayes-difference" && p.Player.Player != "bayes-full" {
-			points.Add(p.Player.Player, c.ActionThreshold, played[i].Trials)
+		if paces[i] != nil && p.Player.Player != "bayes-difference" && p.Player.Player != "bayes-full" {
+			points.Add(p.Player.Player, c.ActionThreshold, *paces[i])
 		}
 	}
-	b.frontier = points.Stand(played[0].Trials)
+	b.frontier = points.Stand(*paces[0])
 	b.tables = append(append([]*analysis.Table{table}, all.Tables()...), points.Table)
 	return b, nil
 }
@@ -298,14 +312,15 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 type frontierRow struct {
 	kind      task.Kind
 	threshold float64
-	trials    []task.Trial
+	pace      analysis.Pace
 }
 
-func (r *frontierRow) play(ctx context.Context, seed uint64, c task.Config) (err error) {
+func (r *frontierRow) play(ctx context.Context, seed uint64, c task.Config) error {
 	c.ActionThreshold = r.threshold
 	var s task.Session
 	s.Draw(task.NewSampler(c), task.Origin{Seed: seed, Stream: task.StreamRollout})
-	r.trials, err = playBayes(ctx, r.kind, &s, &c)
+	trials, err := playBayes(ctx, r.kind, &s, &c)
+	r.pace = analysis.PaceOf(trials)
 	return err
 }
 

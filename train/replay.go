@@ -123,7 +123,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	if err != nil {
 		return ReplaySummary{}, err
 	}
-	session, err := readSession(cfg.Session, cfg.Task)
+	session, err := ReadSession(cfg.Session, cfg.Task)
 	if err != nil {
 		return ReplaySummary{}, err
 	}
@@ -184,8 +184,8 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 		Seconds: seconds, MicrosPerRNNStep: seconds / float64(tape.T) * 1e6}, nil
 }
 
-// readSession reads a recorded session.
-func readSession(path string, c task.Config) (*task.Session, error) {
+// ReadSession reads a recorded session. The error is an *input.Error.
+func ReadSession(path string, c task.Config) (*task.Session, error) {
 	f, err := npz.Open(path)
 	if err != nil {
 		return nil, err

@@ -252,7 +252,7 @@ func TestReplayRefusals(t *testing.T) {
 	}
 	session := func(change func(*task.Session)) func(*ReplayConfig) {
 		return func(c *ReplayConfig) {
-			s, err := readSession(oracle("n2_init"), config)
+			s, err := ReadSession(oracle("n2_init"), config)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -46,7 +46,7 @@ var rules = []rule{
 	{"sweep", []string{"distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"github.com/goccy/go-yaml"}},
 	{"report", []string{"sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
-		[]string{"gonum.org/v1/plot"}},
+		[]string{"gonum.org/v1/plot", "codeberg.org/go-pdf/fpdf"}}, // fpdf: the dates in a PDF
 	{"bench", []string{"report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"gonum.org/v1/plot"}}, // its figures are clock readings, which report has none of
 	{"cmd/radd", []string{"bench", "report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
