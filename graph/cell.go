@@ -25,6 +25,25 @@ type Cell interface {
 	Step(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (next gorgonia.Nodes, err error)
 }
 
+// Noisy is a Cell with noise: behind its three elements, the input of a step holds
+// as many independent standard normal deviates as Noise says, drawn anew for every
+// step of every session.
+type Noisy interface {
+	Cell
+	Noise(n int) int // of n units
+}
+
+// noiseOf returns the number of deviates that a step of a cell takes.
+func noiseOf(c Cell, n int) int {
+	if held, ok := c.(connected); ok {
+		c = held.Cell
+	}
+	if noisy, ok := c.(Noisy); ok {
+		return noisy.Noise(n)
+	}
+	return 0
+}
+
 // Parameter is one parameter of a cell. Its name and shape are those in files.
 type Parameter struct {
 	Name   string
@@ -174,9 +193,20 @@ func (RNN) Step(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Node
 
 // Leaky is a vanilla network whose units forget slowly:
 //
-//	h′ = (1 − α) h + α tanh(W_ih x + b_ih + W_hh h + b_hh)
+//	h′ = (1 − α) h + α tanh(W_ih x + b_ih + W_hh h + b_hh + σ ξ)
+//
+// with ξ independent standard normal, for every unit and step.
 type Leaky struct {
 	Leak float64 // α, above 0 and at most 1, where it is RNN
+	SD   float64 // σ; 0 is no noise
+}
+
+// Noise implements Noisy.
+func (c Leaky) Noise(n int) int {
+	if c.SD == 0 {
+		return 0
+	}
+	return n
 }
 
 // Parameters implements Cell.
@@ -189,7 +219,16 @@ func (Leaky) States() int { return 1 }
 func (c Leaky) Step(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error) {
 	var b builder
 	h := state[0]
-	update := b.tanh(b.gate(p, 0, x, h))
+	var noise *gorgonia.Node
+	if c.SD > 0 {
+		noise = b.op(gorgonia.Slice(x, gorgonia.S(kernels.Inputs, x.Shape()[0])))
+		x = b.op(gorgonia.Slice(x, gorgonia.S(0, kernels.Inputs)))
+	}
+	z := b.gate(p, 0, x, h)
+	if c.SD > 0 {
+		z = b.add(z, b.multiply(constantLike(h, c.SD), noise))
+	}
+	update := b.tanh(z)
 	next := b.add(b.multiply(constantLike(h, 1-c.Leak), h), b.multiply(constantLike(h, c.Leak), update))
 	return gorgonia.Nodes{next}, b.err
 }
@@ -249,13 +288,13 @@ func (LSTM) Step(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nod
 // Cells are the names of the cells that can be chosen by one.
 var Cells = []string{"rnn", "leaky", "gru", "lstm"}
 
-// CellNamed returns the cell of a name; leak is Leaky's α.
-func CellNamed(name string, leak float64) (Cell, error) {
+// CellNamed returns the cell of a name; leak and sd are Leaky's α and σ.
+func CellNamed(name string, leak, sd float64) (Cell, error) {
 	switch name {
 	case "rnn":
 		return RNN{}, nil
 	case "leaky":
-		return Leaky{Leak: leak}, nil
+		return Leaky{Leak: leak, SD: sd}, nil
 	case "gru":
 		return GRU{}, nil
 	case "lstm":

@@ -49,6 +49,8 @@ var cells = []struct {
 }{
 	{"rnn", RNN{}},
 	{"leaky", Leaky{Leak: .3}},
+	{"noisy", Leaky{Leak: .3, SD: .2}},
+	{"noisy and masked", Connect(Leaky{Leak: .3, SD: .2}, Connectivity{Recurrent: "diagonal"})},
 	{"gru", GRU{}},
 	{"lstm", LSTM{}},
 	{"minimal", minimal{}},
@@ -99,6 +101,7 @@ func TestCellsFiniteDifferences(t *testing.T) {
 // PyTorch's equations, worked by hand in plain Go, step by step.
 func TestCellsAreTheirEquations(t *testing.T) {
 	const n, T = 3, 7
+	noise := make([]float64, n) // of the step
 	sigma := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	type gates func(k, i int, x, h []float64) (fromInput, fromState float64)
 	for _, test := range []struct {
@@ -117,6 +120,13 @@ func TestCellsAreTheirEquations(t *testing.T) {
 			for i := range n {
 				a, b := g(0, i, x, h)
 				next = append(next, .7*h[i]+.3*math.Tanh(a+b))
+			}
+			return next
+		}},
+		{"noisy", Leaky{Leak: .3, SD: .2}, func(g gates, x, h []float64) (next []float64) {
+			for i := range n {
+				a, b := g(0, i, x, h)
+				next = append(next, .7*h[i]+.3*math.Tanh(a+b+.2*noise[i]))
 			}
 			return next
 		}},
@@ -166,6 +176,7 @@ func TestCellsAreTheirEquations(t *testing.T) {
 			lossOf(u, theta, kernels.CrossEntropyMean, tape)
 			state := make([]float64, tape.N)
 			for step := range T {
+				tape.Session.StateNoise(0, step, noise)
 				state = test.step(g, tape.Input[step*kernels.Inputs:][:kernels.Inputs], state)
 				near(t, fmt.Sprintf("state after step %d", step), tape.State(step), state, exact)
 				d := at[readoutBias][1] - at[readoutBias][0]

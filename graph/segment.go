@@ -139,7 +139,7 @@ func build[F kernels.Float](c Cell, n, K int, logarithmic bool, name func(k int)
 	var b builder
 	state := s.first
 	for k := range K {
-		s.input = append(s.input, leaf(name(k), kernels.Inputs))
+		s.input = append(s.input, leaf(name(k), kernels.Inputs+noiseOf(c, n)))
 		s.weight = append(s.weight, leaf(fmt.Sprintf("w %d", k), kernels.Actions))
 		var err error
 		if state, err = c.Step(leaves, s.input[k], state); err != nil {

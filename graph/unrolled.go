@@ -34,6 +34,7 @@ type Unrolled[F kernels.Float] struct {
 	cell    Cell
 	steps   int // K
 	size    int // of θ
+	noise   int // deviates that a step takes
 	states  int // elements of a state
 	fused   kernels.Backend[F]
 	workers []*worker[F]
@@ -62,11 +63,11 @@ func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.B
 	}
 	start := time.Now()
 	layout := Layout(c, n)
-	u := &Unrolled[F]{cell: c, steps: steps, size: layout[len(layout)-1].End, states: n * c.States(), fused: fused,
+	u := &Unrolled[F]{cell: c, steps: steps, size: layout[len(layout)-1].End, states: n * c.States(), noise: noiseOf(c, n), fused: fused,
 		jobs: make(chan job[F])}
 	u.waits.New = func() any { return new(sync.WaitGroup) }
 	for range workers {
-		u.workers = append(u.workers, &worker[F]{of: u, programs: map[bool]*compiled[F]{}, rest: make([]F, u.states)})
+		u.workers = append(u.workers, &worker[F]{of: u, programs: map[bool]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
 	}
 	for _, logarithmic := range []bool{true, false} {
 		s, err := unroll[F](c, n, steps, logarithmic, naming)

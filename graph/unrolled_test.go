@@ -14,6 +14,7 @@ import (
 	"radd/kernels"
 	"radd/kernels/cpu"
 	"radd/kernels/kernelstest"
+	"radd/task"
 )
 
 const (
@@ -230,9 +231,12 @@ func counting(T int) []bool {
 // lossOf returns the loss of a tape's inputs and its gradient.
 func lossOf[F kernels.Float](u *Unrolled[F], theta []F, o kernels.Objective, t *kernels.Tape[F]) (float64, []F) {
 	w := u.workers[0] // it has no job meanwhile
+	if t.Session == nil {
+		t.Session = new(task.Session)
+	}
 	w.begin(theta, o, t)
 	for step := range t.T {
-		t.Difference[step] = w.advance(step, t.Input[step*kernels.Inputs:][:kernels.Inputs])
+		t.Difference[step] = w.advance(step, 0, step, t.Input[step*kernels.Inputs:][:kernels.Inputs])
 	}
 	w.finish(o)
 	w.begin(theta, o, t)
@@ -425,60 +429,5 @@ func TestUnrolledDoesNotLeak(t *testing.T) {
 	}
 	if now := runtime.NumGoroutine(); now > goroutines {
 		t.Errorf("a closed engine leaves %d goroutines", now-goroutines)
-	}
-}
-
-// BenchmarkUnrolled is one run, the loss and all gradients, of a session of 657
-// RNN steps: in segments, in one graph, and on gorgonia's TapeMachine.
-func BenchmarkUnrolled(b *testing.B) {
-	f := kernelstest.Load(b, "n50_trained_prob")
-	tape, grad := kernels.NewTape[float64](f.N), make([]float64, kernels.Shape{N: f.N}.Size())
-	tapes := []*kernels.Tape[float64]{tape}
-	for _, K := range []int{DefaultSteps, 657} {
-		b.Run(fmt.Sprintf("VM, %d steps", K), func(b *testing.B) {
-			u := engine[float64](b, RNN{}, f.N, K, 1)
-			for b.Loop() {
-				tape.Begin(f.Session)
-				u.Forward(f.Theta, kernels.CrossEntropyMean, tapes)
-				u.Backward(f.Theta, kernels.CrossEntropyMean, tapes, 1, grad)
-			}
-		})
-	}
-	b.Run("TapeMachine, 657 steps", func(b *testing.B) {
-		s, err := unroll[float64](RNN{}, f.N, 657, true, naming)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for i, n := range slices.Concat(s.parameters, s.input, s.weight, s.first, s.incoming) {
-			if err := gorgonia.Let(n, dense(someNumbers[float64](size(n), i), n.Shape().Clone()...)); err != nil {
-				b.Fatal(err)
-			}
-		}
-		machine := gorgonia.NewTapeMachine(s.graph)
-		defer machine.Close()
-		for b.Loop() {
-			if err := machine.RunAll(); err != nil {
-				b.Fatal(err)
-			}
-			machine.Reset()
-		}
-	})
-}
-
-// BenchmarkCompile schedules one graph of all steps.
-func BenchmarkCompile(b *testing.B) {
-	for _, K := range []int{350, 700, 1400, 2400, 4800} {
-		s, err := build[float64](RNN{}, 50, K, true, naming(0))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprintf("%d steps", K), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := compileSegment[float64](s); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(K), "µs/step")
-		})
 	}
 }

@@ -61,9 +61,6 @@ func NewVM[F kernels.Float](g *gorgonia.ExprGraph, outputs ...*gorgonia.Node) (*
 		if place, ok := p.places[n]; ok {
 			o.place = place
 			o.value = viewOf(n, vm.memory.at(place))
-			if err := gorgonia.UnsafeLet(n, o.value); err != nil {
-				return nil, fmt.Errorf("%v: %w", n, err)
-			}
 		}
 		vm.outputs = append(vm.outputs, o)
 	}
@@ -100,15 +97,21 @@ func (vm *VM[F]) RunAll() error {
 		return err
 	}
 	for i := range vm.outputs {
-		switch o := &vm.outputs[i]; v := o.value.(type) {
+		o := &vm.outputs[i]
+		value := o.value
+		switch v := o.value.(type) {
 		case *gorgonia.F64:
 			*v = gorgonia.F64(vm.memory.at(o.place)[0])
 		case *gorgonia.F32:
 			*v = gorgonia.F32(vm.memory.at(o.place)[0])
 		case nil:
-			if err := gorgonia.UnsafeLet(o.node, *vm.program.boxed[o.node]); err != nil {
-				return fmt.Errorf("%v: %w", o.node, err)
-			}
+			value = *vm.program.boxed[o.node]
+		}
+		if o.node.Value() == value { // as it is from the second run on
+			continue
+		}
+		if err := gorgonia.UnsafeLet(o.node, value); err != nil {
+			return fmt.Errorf("%v: %w", o.node, err)
 		}
 	}
 	return nil

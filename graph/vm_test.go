@@ -231,7 +231,8 @@ func TestVMRunsSessionOps(t *testing.T) {
 	}
 	machine := gorgonia.NewTapeMachine(g)
 	defer machine.Close()
-	if _, err := NewVM[float64](g); err != nil { // without outputs, too
+	vm, err := NewVM[float64](g, loss, grads[0])
+	if err != nil {
 		t.Fatal(err)
 	}
 	for run := range 2 {
@@ -245,10 +246,6 @@ func TestVMRunsSessionOps(t *testing.T) {
 		}
 		wantGrad := slices.Clone(grad)
 		machine.Reset()
-		vm, err := NewVM[float64](g, loss, grads[0])
-		if err != nil {
-			t.Fatal(err)
-		}
 		if err := vm.RunAll(); err != nil {
 			t.Fatal(err)
 		}

@@ -81,6 +81,7 @@ type worker[F kernels.Float] struct {
 	of       *Unrolled[F]
 	programs map[bool]*compiled[F] // by whether they go through log a_t
 	rest     []F                   // scratch: λ
+	deviates []float64             // scratch: a step's noise
 
 	compiled *compiled[F]     // of the pass that is going on
 	tape     *kernels.Tape[F] // likewise
@@ -128,16 +129,23 @@ func (w *worker[F]) segment(s int) {
 // segments returns how many segments the tape's passage has.
 func (w *worker[F]) segments() int { return (w.tape.T + w.of.steps - 1) / w.of.steps }
 
-// advance does step t of the passage with the input x, assigns the state to the
-// tape and returns the logit of right less that of left.
-func (w *worker[F]) advance(t int, x []F) F {
+// advance does step t of the passage, a step of a trial, with the input x,
+// assigns the state to the tape and returns the logit of right less that of left.
+func (w *worker[F]) advance(t, trial, step int, x []F) F {
 	c, K := w.compiled, w.of.steps
 	k := t % K
 	if k == 0 {
 		w.segment(t / K)
 		c.scatter(c.first, w.tape.Hidden[t*w.tape.N:][:w.tape.N])
 	}
-	copy(c.memory.at(c.input[k]), x)
+	input := c.memory.at(c.input[k])
+	input = input[copy(input, x):]
+	if len(input) > 0 {
+		w.tape.Session.StateNoise(trial, step, w.deviates)
+		for i, d := range w.deviates {
+			input[i] = F(d)
+		}
+	}
 	c.phases(k, k+1)
 	c.gather(w.tape.State(t), c.state[k])
 	logits := c.memory.at(c.logits[k])
@@ -220,7 +228,7 @@ func (w *worker[F]) play() {
 			left, right := p.Observations.At(trial, step)
 			x := p.Input[t*kernels.Inputs:][:kernels.Inputs]
 			x[0], x[1], x[2] = F(left), F(right), feedback
-			d := w.advance(t, x)
+			d := w.advance(t, trial, step, x)
 			out := rule.Step(step, side, float64(d))
 			if p.Forced != nil {
 				out = p.Forced.Outcome(t, out.Action)
@@ -245,7 +253,7 @@ func (w *worker[F]) follow() {
 	p.Follow()
 	rule := p.Session.Rule()
 	for t := range p.T {
-		d := w.advance(t, p.Input[t*kernels.Inputs:][:kernels.Inputs])
+		d := w.advance(t, int(p.Trial[t]), int(p.Step[t]), p.Input[t*kernels.Inputs:][:kernels.Inputs])
 		p.Difference[t] = d
 		if t+1 == p.T || p.Step[t+1] == 0 {
 			side := 2*p.Target[t] - 1

@@ -17,6 +17,7 @@ const (
 	StreamTrain     Stream = 1 // blocks, trials and noise of training's sessions: 1, 2, 3
 	StreamRollout   Stream = 4 // the same of a rollout's session: 4, 5, 6
 	StreamBootstrap Stream = 7 // resampling
+	StreamState     Stream = 8 // noise within a network, in training's sessions and recorded ones: 8; in a rollout's: 9
 )
 
 const (
@@ -176,6 +177,24 @@ func (s *Session) Rule() Rule { return s.rule }
 // observations are drawn from where Observation is nil: what a device needs to
 // draw them itself.
 func (s *Session) Noise() (sd float64, o Origin) { return s.noiseSD, s.origin }
+
+// StateNoise assigns independent standard normal deviates to what a network adds
+// to its state at an RNN step, in steps of four: trial and step from 0. A recorded
+// session has the noise of seed 0.
+func (s *Session) StateNoise(trial, step int, deviates []float64) {
+	stream := StreamState
+	if s.origin.Stream == StreamRollout {
+		stream++
+	}
+	calls := (len(deviates) + 3) / 4
+	for i := range calls {
+		w := philox.Draw(s.origin.Seed, stream.Counter(uint32(step*calls+i), uint32(trial), s.origin.GradientStep, s.origin.Session))
+		var four [4]float64
+		four[0], four[1] = philox.Normal2(w[0], w[1])
+		four[2], four[3] = philox.Normal2(w[2], w[3])
+		copy(deviates[4*i:], four[:])
+	}
+}
 
 // Observe returns both observations of one RNN step: trial from 0, step from 0
 // within the trial. On a blank step both are 0; on every other the observation

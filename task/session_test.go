@@ -319,3 +319,46 @@ func BenchmarkObserve(b *testing.B) {
 	}
 	_ = sum
 }
+
+// State noise is standard normal, another for every trial, step and session, and
+// the same however it is asked for.
+func TestStateNoise(t *testing.T) {
+	const n, trials, steps = 7, 60, 12
+	var all []float64
+	seen := map[float64]bool{}
+	for _, o := range []Origin{
+		{Seed: 3, Stream: StreamTrain},
+		{Seed: 3, Stream: StreamTrain, GradientStep: 1},
+		{Seed: 3, Stream: StreamTrain, Session: 1},
+		{Seed: 3, Stream: StreamRollout},
+		{Seed: 4, Stream: StreamTrain},
+	} {
+		s := draw(DefaultConfig(), o)
+		for trial := range trials {
+			for step := range steps {
+				deviates, again := make([]float64, n), make([]float64, n)
+				s.StateNoise(trial, step, deviates)
+				s.StateNoise(trial, step, again)
+				if !slices.Equal(deviates, again) {
+					t.Fatal("the same step has two noises")
+				}
+				for _, d := range deviates {
+					if seen[d] {
+						t.Fatalf("%v: %v was drawn before", o, d)
+					}
+					seen[d] = true
+				}
+				all = append(all, deviates...)
+			}
+		}
+	}
+	mean, square := 0.0, 0.0
+	for _, d := range all {
+		mean += d / float64(len(all))
+		square += d * d / float64(len(all))
+	}
+	// Four standard errors of 25,200 draws.
+	if math.Abs(mean) > .026 || math.Abs(square-1) > .036 {
+		t.Errorf("mean %v, mean square %v", mean, square)
+	}
+}

@@ -36,6 +36,7 @@ type Config struct {
 	Unroll            int         `yaml:"unroll"`
 	Cell              string      `yaml:"cell"`
 	Leak              float64     `yaml:"leak"`
+	StateNoise        float64     `yaml:"state-noise"`
 	InputMask         string      `yaml:"input-mask"`
 	RecurrentMask     string      `yaml:"recurrent-mask"`
 	ReadoutMask       string      `yaml:"readout-mask"`
@@ -173,6 +174,10 @@ func Keys() []Key {
 			}},
 		{"leak", "of the cell leaky: what an RNN step takes from the present, 1 being all", "above 0, up to 1", true,
 			func(c *Config) any { return &c.Leak }, func(c *Config) bool { return c.Leak > 0 && c.Leak <= 1 }},
+		{"state-noise", "of the cell leaky: standard deviation of the noise that every unit adds to its input at every RNN step", "0; more with the cell leaky", true,
+			func(c *Config) any { return &c.StateNoise }, func(c *Config) bool {
+				return c.StateNoise == 0 || c.StateNoise > 0 && c.StateNoise <= math.MaxFloat32 && c.Cell == "leaky"
+			}},
 		{"input-mask", "connections that the input weights are held to", patterns, true, inputMask, masks(inputMask)},
 		{"recurrent-mask", "connections that the recurrent weights are held to", patterns, true, recurrentMask, masks(recurrentMask)},
 		{"readout-mask", "connections that the readout's weights are held to", patterns, true, readoutMask, masks(readoutMask)},

@@ -70,6 +70,7 @@ func TestBounds(t *testing.T) {
 		{"unroll", []string{"1", "1000"}, []string{"0", "1001"}},
 		{"cell", []string{"rnn"}, []string{"gru", "RNN", ""}}, // others need the engine unrolled
 		{"leak", []string{"1", "0.01"}, []string{"0", "1.5", ".nan"}},
+		{"state-noise", []string{"0"}, []string{"0.1", "-1", ".nan"}}, // the cell is not leaky
 		{"input-mask", []string{"none"}, []string{"first", "", "some"}},
 		{"recurrent-mask", []string{"none"}, []string{"diagonal"}},
 		{"readout-mask", []string{"none"}, []string{"block-diagonal"}},

@@ -11,7 +11,7 @@ import (
 
 // cell returns the cell of a resolved configuration, with its connections.
 func (c *Config) cell() graph.Cell {
-	cell, err := graph.CellNamed(c.Cell, c.Leak)
+	cell, err := graph.CellNamed(c.Cell, c.Leak, c.StateNoise)
 	if err != nil {
 		panic("train: an unresolved configuration")
 	}
@@ -45,7 +45,7 @@ func openUnrolled[F kernels.Float](c *Config, backend kernels.Backend[F]) (*grap
 // as they tell it.
 func (w *Weights) config() Config {
 	c := DefaultConfig()
-	c.Hidden, c.Cell, c.Leak = w.N, w.Cell, w.Leak
+	c.Hidden, c.Cell, c.Leak, c.StateNoise = w.N, w.Cell, w.Leak, w.StateNoise
 	return c
 }
 

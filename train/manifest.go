@@ -85,7 +85,8 @@ func weightsMeta(cfg *Config, step int) kernels.Meta {
 		"gradient_step":  fmt.Sprint(step),
 	}
 	if cfg.Cell != "rnn" {
-		meta["cell"], meta["hidden"], meta["leak"] = cfg.Cell, fmt.Sprint(cfg.Hidden), fmt.Sprint(cfg.Leak)
+		meta["cell"], meta["hidden"] = cfg.Cell, fmt.Sprint(cfg.Hidden)
+		meta["leak"], meta["state_noise"] = number(cfg.Leak), number(cfg.StateNoise)
 	}
 	return meta
 }

@@ -20,12 +20,14 @@ import (
 // Weights are a network as a file holds it.
 type Weights struct {
 	Path   string
-	N      int          // hidden units
-	Theta  []float64    // packed as kernels.Shape says
-	SHA256 string       // of the file, in hexadecimal
-	Cell   string       // rnn, or another of graph.Cells
-	Leak   float64      // of the cell leaky
-	Meta   kernels.Meta // nil for an .npz archive
+	N      int       // hidden units
+	Theta  []float64 // packed as kernels.Shape says
+	SHA256 string    // of the file, in hexadecimal
+	Cell   string    // rnn, or another of graph.Cells
+	Leak   float64   // of the cell leaky
+
+	StateNoise float64      // likewise
+	Meta       kernels.Meta // nil for an .npz archive
 }
 
 // LoadWeights reads a network from a safetensors file, whose metadata name its
@@ -70,7 +72,10 @@ func readWeights(path string) (Weights, error) {
 	if w.Leak, err = strconv.ParseFloat(meta["leak"], 64); err != nil {
 		return w, &input.Error{File: path, Field: "leak", Found: strconv.Quote(meta["leak"]), Allowed: "a number"}
 	}
-	cell, err := graph.CellNamed(w.Cell, w.Leak)
+	if w.StateNoise, err = strconv.ParseFloat(meta["state_noise"], 64); err != nil {
+		return w, &input.Error{File: path, Field: "state_noise", Found: strconv.Quote(meta["state_noise"]), Allowed: "a number"}
+	}
+	cell, err := graph.CellNamed(w.Cell, w.Leak, w.StateNoise)
 	if err != nil {
 		return w, &input.Error{File: path, Field: "cell", Found: w.Cell, Allowed: strings.Join(graph.Cells, ", ")}
 	}

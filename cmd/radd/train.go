@@ -32,6 +32,7 @@ type trainCommand struct {
 	Unroll            *string `key:""`
 	Cell              *string `key:""`
 	Leak              *string `key:""`
+	StateNoise        *string `key:""`
 	InputMask         *string `key:""`
 	RecurrentMask     *string `key:""`
 	ReadoutMask       *string `key:""`
