@@ -47,8 +47,11 @@ type Point struct {
 // Fixed reports whether the point is a fixed point, not a slow one.
 func (p *Point) Fixed() bool { return p.Q < FixedQ }
 
-// Stable reports whether all eigenvalues lie within the unit circle.
-func (p *Point) Stable() bool { return cmplx.Abs(p.Eigenvalues[0]) < 1 }
+// Stable reports whether the point is a fixed point all of whose eigenvalues lie
+// within the unit circle. A slow point, a minimum of q where the gradient (1 −
+// J)ᵀ(h − F) is 0, has an eigenvalue of 1 by necessity, and rounding alone would
+// decide.
+func (p *Point) Stable() bool { return p.Fixed() && cmplx.Abs(p.Eigenvalues[0]) < 1 }
 
 // TimeConstant returns −1/ln|λ| of the k-th slowest mode in RNN steps: negative
 // of one that grows, NaN where there are not so many.

@@ -114,6 +114,9 @@ func TestSlowPoint(t *testing.T) {
 	if slow == nil || math.Abs(slow.X[0]-h) > .05 || slow.Q > SlowQ || slow.Q < FixedQ {
 		t.Fatalf("points %+v; want a slow one near %v", points, h)
 	}
+	if slow.Stable() || math.Abs(cmplx.Abs(slow.Eigenvalues[0])-1) > 1e-4 {
+		t.Errorf("the slow point is stable, or has no eigenvalue of 1: %v", slow.Eigenvalues)
+	}
 }
 
 // Three eigenvalues of a rotation and a decay.

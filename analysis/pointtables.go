@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/cmplx"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -23,16 +24,20 @@ type PointSummary struct {
 	TimeConstant       task.Ratio `json:"time_constant"` // RNN steps, of the slowest mode of any stable point
 	SecondTimeConstant task.Ratio `json:"second_time_constant"`
 	Elongation         task.Ratio `json:"elongation"`  // share of the points' variance along a line; null of fewer than three
+	Drift              task.Ratio `json:"drift"`       // largest RNN step on the way from point to point, over the line's length; likewise
 	BlockAngle         task.Ratio `json:"block_angle"` // degrees, 0 to 90, of the slowest mode from the block readout
 	LineAttractor      bool       `json:"line_attractor"`
 }
 
-// What a line attractor is: a row of points with one slow mode each.
+// What a line attractor is: a row of points with one slow mode each, and little
+// movement between them. Two stable points and the saddle between them are a row,
+// too, but there states are driven from the saddle to either side.
 const (
 	lineRatio      = 5   // slowest time constant over the next
 	lineSlow       = 20  // RNN steps
 	linePoints     = 3   //
 	lineElongation = .95 // share of the points' variance
+	lineDrift      = .01 // of the line's length, in an RNN step
 )
 
 // PointTables are the tables of fixed points.
@@ -101,7 +106,7 @@ func (t *PointTables) Add(s *System, conditions []Condition, points [][]Point, p
 
 func summarise(s *System, c Condition, points []Point, frame *Frame) PointSummary {
 	sum := PointSummary{System: s.Name, Condition: c.Name, TimeConstant: task.Ratio(nan), SecondTimeConstant: task.Ratio(nan),
-		Elongation: task.Ratio(elongation(points)), BlockAngle: task.Ratio(nan)}
+		Elongation: task.Ratio(elongation(points)), Drift: task.Ratio(s.drift(c, points)), BlockAngle: task.Ratio(nan)}
 	var slowest *Point
 	along := 0 // points with one slow mode
 	for i := range points {
@@ -134,8 +139,44 @@ func summarise(s *System, c Condition, points []Point, frame *Frame) PointSummar
 			sum.BlockAngle = task.Ratio(min(angle, 180-angle))
 		}
 	}
-	sum.LineAttractor = len(points) >= linePoints && along == len(points) && float64(sum.Elongation) >= lineElongation
+	sum.LineAttractor = len(points) >= linePoints && along == len(points) && float64(sum.Elongation) >= lineElongation && float64(sum.Drift) <= lineDrift
 	return sum
+}
+
+// drift returns the length of the largest RNN step that starts on a straight line
+// between neighbours among the points, over the distance of those farthest apart;
+// NaN of fewer than three points.
+func (s *System) drift(c Condition, points []Point) float64 {
+	if len(points) < linePoints {
+		return nan
+	}
+	length, from := 0., 0
+	for i := range points {
+		for k := range i {
+			if d := floats.Distance(points[i].X, points[k].X, 2); d > length {
+				length, from = d, i
+			}
+		}
+	}
+	// In a row, the distance from one of the ends tells the order.
+	order := slices.Clone(points)
+	slices.SortStableFunc(order, func(a, b Point) int {
+		return cmp.Compare(floats.Distance(a.X, points[from].X, 2), floats.Distance(b.X, points[from].X, 2))
+	})
+	const parts = 16
+	largest := 0.
+	h, F, drive := make([]float64, s.N), make([]float64, s.N), make([]float64, s.N)
+	s.drive(drive, c.Input)
+	for i := 1; i < len(order); i++ {
+		for part := range parts {
+			share := (float64(part) + .5) / parts
+			floats.ScaleTo(h, 1-share, order[i-1].X)
+			floats.AddScaled(h, share, order[i].X)
+			s.step(F, h, drive)
+			largest = max(largest, floats.Distance(h, F, 2))
+		}
+	}
+	return largest / length
 }
 
 // elongation returns the share of the points' variance along their first

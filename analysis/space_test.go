@@ -265,14 +265,14 @@ func TestCircuit(t *testing.T) {
 // Points on a line with one slow mode each are a line attractor; with the same
 // spectra off a line, or on it with fast modes, they are none.
 func TestLineAttractor(t *testing.T) {
-	s := twoUnits(1, 0, .5)
+	s := twoUnits(.3, 0, 1) // the second unit hardly moves where tanh is straight
 	points := func(slow complex128, places ...[2]float64) (list []Point) {
 		for _, x := range places {
 			list = append(list, Point{X: x[:], Eigenvalues: []complex128{slow, .3}, Eigenvectors: mat.NewCDense(2, 2, []complex128{0, 1, 1, 0})})
 		}
 		return list
 	}
-	onLine := [][2]float64{{0, -.5}, {0, 0}, {0, .5}, {.01, .9}}
+	onLine := [][2]float64{{0, .05}, {0, 0}, {0, -.05}, {.001, .09}}
 	for name, test := range map[string]struct {
 		points []Point
 		want   bool
@@ -280,6 +280,7 @@ func TestLineAttractor(t *testing.T) {
 		"a line":           {points(.99, onLine...), true},
 		"one that grows":   {points(1.01, onLine...), true},
 		"fast":             {points(.8, onLine...), false},
+		"a longer one":     {points(.99, [2]float64{0, 0}, [2]float64{0, .9}, [2]float64{0, -.9}), false}, // where tanh bends, states move
 		"a triangle":       {points(.99, [2]float64{0, 0}, [2]float64{1, 0}, [2]float64{0, 1}), false},
 		"two points alone": {points(.99, onLine[:2]...), false},
 	} {

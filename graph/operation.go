@@ -76,7 +76,7 @@ func meaningOf[F kernels.Float](n *gorgonia.Node, args []*gorgonia.Node) (meanin
 	if op == nil {
 		return meaning{operation: leaf}, nil
 	}
-	name, spelling := fmt.Sprintf("%T", op), op.String()
+	name, spelling := reflect.TypeOf(op).String(), op.String()
 	switch name {
 	case "gorgonia.constantScalar", "gorgonia.constantTensor":
 		return meaning{operation: constant}, nil

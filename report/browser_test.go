@@ -41,7 +41,7 @@ func browser(t *testing.T) context.Context {
 		t.Skip("NOT RUN: no Chromium here (on Debian: apt-get install chromium)")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("no-first-run", true), chromedp.Flag("disable-default-apps", true), chromedp.Flag("hide-scrollbars", true))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)

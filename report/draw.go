@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -145,13 +144,17 @@ func (f *Figure) draw(c draw.Canvas) {
 		}
 	}
 	tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: 10, PadY: 10, PadTop: 3, PadBottom: 2, PadLeft: 2, PadRight: 6}
-	for i, row := range plot.Align(plots, tiles, c) {
-		for j, cell := range row {
-			if p := plots[i][j]; p != nil {
-				f.Panels[i*columns+j].draw(p, cell)
+	each := func(do func(p *Panel, g *plot.Plot, cell draw.Canvas)) {
+		for i, row := range plot.Align(plots, tiles, c) {
+			for j, cell := range row {
+				if g := plots[i][j]; g != nil {
+					do(f.Panels[i*columns+j], g, cell)
+				}
 			}
 		}
 	}
+	each((*Panel).square) // other ranges have other ticks, which leave other room
+	each(func(p *Panel, g *plot.Plot, cell draw.Canvas) { p.draw(g, cell) })
 }
 
 // inline returns every panel as an element of the page.
@@ -163,6 +166,7 @@ func (f *Figure) inline() []string {
 		c := draw.NewCanvas(svg, width, height)
 		c.Rectangle = vg.Rectangle{Min: vg.Point{X: 2, Y: 2}, Max: vg.Point{X: width - 6, Y: height - 3}}
 		p := panel.plot(true)
+		panel.square(p, c)
 		inner := panel.draw(p, c)
 		list = append(list, svg.inline(f.describe(panel), "data-x", panel.X.Label, "data-y", panel.Y.Label, "data-map",
 			fmt.Sprintf("%s %s %s %s %s %s %s %s", decimal(inner.Min.X), decimal(inner.Max.X), plain(p.X.Min), plain(p.X.Max),
@@ -175,7 +179,9 @@ func (f *Figure) inline() []string {
 // switched off at first.
 func (p *Panel) plot(extra bool) *plot.Plot {
 	g := plotOf()
-	g.Title.Text = p.Title
+	if p.Title != "" {
+		g.Title.Text = titlePlace
+	}
 	g.X.Label.Text, g.Y.Label.Text = p.X.Label, p.Y.Label
 	if len(p.Guides) > 0 {
 		g.Add(guided(p.Guides))
@@ -197,6 +203,10 @@ func (p *Panel) plot(extra bool) *plot.Plot {
 	return g
 }
 
+// titlePlace keeps a title's place above a plot. The title itself is drawn over the
+// data, at one distance from them, so that those of a row are level.
+const titlePlace = "\u00a0"
+
 // onto sets up gonum's axis.
 func (a *Axis) onto(g *plot.Axis) {
 	if a.Log {
@@ -215,23 +225,33 @@ func (a *Axis) onto(g *plot.Axis) {
 	}
 }
 
+// square widens one of the plot's ranges until a unit is as long on both axes, if
+// it is to be.
+func (p *Panel) square(g *plot.Plot, c draw.Canvas) {
+	if !p.Square {
+		return
+	}
+	inner := g.DataCanvas(c)
+	w, h := float64(inner.Max.X-inner.Min.X), float64(inner.Max.Y-inner.Min.Y)
+	unit := max((g.X.Max-g.X.Min)/w, (g.Y.Max-g.Y.Min)/h)
+	grow := func(a *plot.Axis, to float64) {
+		middle := (a.Min + a.Max) / 2
+		a.Min, a.Max = middle-to/2, middle+to/2
+	}
+	if unit > 0 {
+		grow(&g.X, unit*w)
+		grow(&g.Y, unit*h)
+	}
+}
+
 // draw draws the plot and returns where its data lie.
 func (p *Panel) draw(g *plot.Plot, c draw.Canvas) draw.Canvas {
-	if p.Square {
-		inner := g.DataCanvas(c)
-		w, h := float64(inner.Max.X-inner.Min.X), float64(inner.Max.Y-inner.Min.Y)
-		dx, dy := g.X.Max-g.X.Min, g.Y.Max-g.Y.Min
-		if unit := max(dx/w, dy/h); unit > 0 {
-			grow := func(a *plot.Axis, to float64) {
-				middle := (a.Min + a.Max) / 2
-				a.Min, a.Max = middle-to/2, middle+to/2
-			}
-			grow(&g.X, unit*w)
-			grow(&g.Y, unit*h)
-		}
-	}
 	g.Draw(c)
-	return g.DataCanvas(c)
+	inner := g.DataCanvas(c)
+	style := g.Title.TextStyle
+	style.YAlign = draw.YBottom
+	c.FillText(style, vg.Point{X: (inner.Min.X + inner.Max.X) / 2, Y: inner.Max.Y + 6}, p.Title)
+	return inner
 }
 
 // legend draws the keys in rows from the top, if there is a canvas, and returns
@@ -240,9 +260,6 @@ func (f *Figure) legend(c *draw.Canvas, width vg.Length) vg.Length {
 	keys := f.keys(false)
 	if len(keys) < 2 {
 		return 0
-	}
-	if keys[len(keys)-1].Key == "network" { // drawn last, to lie on top
-		slices.Reverse(keys)
 	}
 	const sample, gap, between, row = vg.Length(14), vg.Length(3), vg.Length(12), vg.Length(11)
 	style := writing(sizeTick, inkText)

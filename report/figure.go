@@ -97,11 +97,17 @@ func upright(at ...float64) (list []Guide) {
 	return list
 }
 
-// keys returns the marks that stand for the figure's keys, each key's first.
+// keys returns the marks that stand for the figure's keys, each key's first. Where the
+// network is drawn last, to lie on top, it comes first.
 func (f *Figure) keys(extra bool) []Mark {
 	var list []Mark
 	for _, p := range f.Panels {
-		for _, m := range p.Marks {
+		marks := p.Marks
+		if n := len(marks); n > 0 && marks[n-1].Key == "network" {
+			marks = slices.Clone(marks)
+			slices.Reverse(marks)
+		}
+		for _, m := range marks {
 			known := slices.ContainsFunc(list, func(k Mark) bool { return k.Key == m.Key })
 			if m.Label != "" && !known && (extra || !m.Extra) {
 				list = append(list, m)

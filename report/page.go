@@ -188,9 +188,6 @@ func drawn(figures []*Figure, prefix string) []figureView {
 			v.Panels = append(v.Panels, template.HTML(svg)) // of our own canvas, which escapes text
 		}
 		if keys := f.keys(true); len(keys) > 1 {
-			if keys[len(keys)-1].Key == "network" { // drawn last, to lie on top
-				slices.Reverse(keys)
-			}
 			for _, k := range keys {
 				v.Keys = append(v.Keys, k.view())
 			}

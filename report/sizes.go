@@ -36,12 +36,18 @@ func sideBySide(runs []*Run) []*Figure {
 			return Mark{Look: look, X: t.numbers(x), Y: t.numbers(y)}
 		})
 	}
+	both := ""
+	for _, r := range runs {
+		if r.Config.Objective != runs[0].Config.Objective {
+			both = " Dashed: cross entropy."
+		}
+	}
 	step := Axis{Label: "gradient step", Name: "gradient_step"}
 	list := []*Figure{
-		{Name: "sizes-learning", Title: "Learning", Wide: true, Columns: 2, Aspect: .6, Caption: "Correct per trial and RNN steps per trial as training goes. Dashed: cross entropy. The paper: networks of all sizes converge by about 5,000 gradient steps.",
+		{Name: "sizes-learning", Title: "Learning", Wide: true, Columns: 2, Aspect: .6, Caption: "Correct per trial and RNN steps per trial as training goes." + both + " The paper: networks of all sizes converge by about 5,000 gradient steps.",
 			Panels: []*Panel{{X: step, Y: share, Marks: learned("correct")}, {X: step, Y: Axis{Label: "RNN steps per trial", Name: "rnn_steps_per_trial"}, Guides: across(3.5), Marks: learned("rnn_steps")}}},
 		planes(runs, labels),
-		{Name: "sizes-chronometric", Title: "RNN steps by strength", Caption: "How long every network waits, by stimulus strength. Dashed: cross entropy.",
+		{Name: "sizes-chronometric", Title: "RNN steps by strength", Caption: "How long every network waits, by stimulus strength." + both,
 			Panels: []*Panel{{X: Axis{Label: "stimulus strength", Name: "strength"}, Y: Axis{Label: "RNN steps per trial", Name: "rnn_steps"}, Marks: network("chronometric", "strength", "mean", Linked)}}},
 		{Name: "sizes-within-block", Title: "Use of the block", Caption: "Correct per trial at zero strength on trials concordant with the block, by trial within it: how soon the block is known.",
 			Panels: []*Panel{{X: Axis{Label: "trial within the block", Name: "trial"}, Y: Axis{Label: "correct per trial", Name: "correct_per_trial"}, Guides: across(.5),
@@ -86,7 +92,7 @@ func shortLabels(runs []*Run) []string {
 // planes shows every run's trials in its own principal plane.
 func planes(runs []*Run, labels []string) *Figure {
 	f := &Figure{Name: "sizes-plane", Title: "Trials in the plane", Wide: true, Columns: min(3, len(runs)), Aspect: .95,
-		Caption: "Mean states within trials in left (blue) and right (red) blocks in each network’s principal plane; dashed: the stimulus is on the other side; black: the two readouts. The paper’s Figures 10 to 13 say that networks of other sizes find similar solutions."}
+		Caption: "Mean states within trials in left (blue) and right (red) blocks in each network’s principal plane; dashed: the stimulus is on the other side; arrows from the middle: the two readouts. The paper’s Figures 10 to 13 say that networks of other sizes find similar solutions."}
 	for i, r := range runs {
 		p := r.plane().Panels[0]
 		if p.Title = labels[i]; len(p.Marks) > 0 {

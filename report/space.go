@@ -57,7 +57,7 @@ func (r *Run) plane() *Figure {
 	}
 	return &Figure{Name: "plane", Title: "Trials in the plane", Panels: []*Panel{p}, Aspect: .95,
 		Caption: "Mean states within trials, from their start (ring) for as long as half of them go on, in the plane of the first two principal components. " +
-			"Colour: the block; dashed: the stimulus is on the other side. The black arrows are the two readouts. The paper: inference runs in a two-dimensional subspace, and the two beliefs in it are coupled."}
+			"Colour: the block; dashed: the stimulus is on the other side. The two arrows from the middle are the readouts. The paper: inference runs in a two-dimensional subspace, and the two beliefs in it are coupled."}
 }
 
 // manyTrials is the share of trials that must still be going on for a mean over
@@ -172,12 +172,11 @@ func (r *Run) posterior(readout string, label string) *Panel {
 		fit.Stroke.width = .8
 		if r2 := fits.where("observer", o.key).numbers("r2"); len(r2) > 0 {
 			m.Label += fmt.Sprintf(", R² %.2f", r2[0])
-			p.Title = m.Label
 		}
 		p.Marks = append(p.Marks, fit, m)
 	}
-	if len(t.values("observer")) > 1 { // then the legend tells
-		p.Title = ""
+	if shown := shownOnly(p.Marks); len(shown) == 2 { // a fit and its points: no legend tells
+		p.Title = shown[1].Label
 	}
 	return p
 }

@@ -221,7 +221,7 @@ func (c *svgCanvas) data(path vg.Path) string {
 }
 
 func (c *svgCanvas) FillString(face font.Face, p vg.Point, text string) {
-	if face.Font.Size == 0 || text == "" {
+	if face.Font.Size == 0 || strings.TrimSpace(text) == "" {
 		return
 	}
 	turn := ""

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,13 +66,13 @@ func (c *reportCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if !c.AsIs {
-		if err := c.analyze(ctx, a, dirs); err != nil {
+		if err := analyzeRuns(ctx, a, dirs, c.Mice...); err != nil {
 			return err
 		}
 	}
 	files := c.Figures
 	if files == "" && !c.NoFiles {
-		files = strings.TrimSuffix(c.Out, filepath.Ext(c.Out)) + "-figures"
+		files = figuresBeside(c.Out)
 	}
 	s, err := writeReport(dirs, c.Out, files)
 	if err != nil {
@@ -88,9 +89,22 @@ func (c *reportCommand) Run(ctx context.Context, a *app) error {
 	return a.finish(s)
 }
 
-// analyze makes what finished runs lack. An analysis of the newest weights is left
-// alone, whatever mice are in it, unless there are mice to add.
-func (c *reportCommand) analyze(ctx context.Context, a *app, dirs []string) error {
+// drawRuns analyzes runs and writes their page and figures.
+func drawRuns(ctx context.Context, a *app, dirs []string, out string) (reportSummary, error) {
+	if err := analyzeRuns(ctx, a, dirs); err != nil {
+		return reportSummary{}, err
+	}
+	return writeReport(dirs, out, figuresBeside(out))
+}
+
+// figuresBeside returns the folder for the figures of a page.
+func figuresBeside(page string) string {
+	return strings.TrimSuffix(page, filepath.Ext(page)) + "-figures"
+}
+
+// analyzeRuns makes what finished runs lack. An analysis with mice is left alone,
+// as long as it is of the newest weights, unless there are mice to analyze.
+func analyzeRuns(ctx context.Context, a *app, dirs []string, mice ...string) error {
 	p := a.progress("analyzing", len(dirs))
 	defer p.end()
 	for i, dir := range dirs {
@@ -98,9 +112,10 @@ func (c *reportCommand) analyze(ctx context.Context, a *app, dirs []string) erro
 		if err != nil {
 			return err
 		}
-		made := r.Analysis != nil && r.Analysis.Weights == r.Manifest.WeightsSHA256 && len(c.Mice) == 0
+		withMice := slices.ContainsFunc(r.Players, func(p report.Player) bool { return p.Group == "mice" })
+		made := withMice && r.Analysis.Weights == r.Manifest.WeightsSHA256 && len(mice) == 0
 		if !made && r.Manifest.WeightsSHA256 != "" {
-			if _, err := distill.AnalysisOfRun(ctx, dir, "", train.Options{Version: version(), Log: a.log}, c.Mice...); err != nil {
+			if _, err := distill.AnalysisOfRun(ctx, dir, "", train.Options{Version: version(), Log: a.log}, mice...); err != nil {
 				return fmt.Errorf("%s: %w", dir, err)
 			}
 		}
@@ -184,6 +199,7 @@ func writeFigures(runs []*report.Run, folder string) (count int, err error) {
 		for _, section := range runs[i].Figures() {
 			err = errors.Join(err, write(sub, section.Figures))
 		}
+		err = errors.Join(err, write(sub, runs[i].Overviews()))
 	}
 	return count, errors.Join(err, write("side-by-side", report.SideBySide(runs)), group.Wait())
 }
