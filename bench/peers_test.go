@@ -29,6 +29,9 @@ func pythonWith(t *testing.T, module string) string {
 
 // TestPyTorchAgrees holds every PyTorch peer to a fixture's loss.
 func TestPyTorchAgrees(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads PyTorch, where it is")
+	}
 	const fixture = "../testdata/oracle/n50_trained_prob.npz"
 	python := pythonWith(t, "torch")
 	n, theta, _, err := kernels.ReadWeights(fixture)
