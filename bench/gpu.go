@@ -324,15 +324,16 @@ func measureSize[F kernels.Float](ctx context.Context, h cuda.Host, n int, cfg *
 			}
 			rates[i], rnnRates[i] = append(rates[i], steps), append(rnnRates[i], rnnSteps)
 		}
-		start := time.Now()
-		done := 0
-		for ; done == 0 || time.Since(start) < cfg.Burst/4; done++ {
+		graphs = append(graphs, wallBurst(cfg.Burst/4, func() int {
 			alone.Step %= sessions
-			if _, err := trainer.Step(); err != nil {
-				return s, gpu, err
+			if _, e := trainer.Step(); e != nil {
+				err = e
 			}
+			return 1
+		})/1000)
+		if err != nil {
+			return s, gpu, err
 		}
-		graphs = append(graphs, time.Since(start).Seconds()*1e6/float64(done))
 	}
 	s.OneCore, s.AllCores, s.GraphMicros = spread(rates[0]), spread(rates[1]), spread(graphs)
 	for i, count := range cfg.Networks {

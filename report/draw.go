@@ -144,13 +144,17 @@ func (f *Figure) draw(c draw.Canvas) {
 		}
 	}
 	tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: 10, PadY: 10, PadTop: 3, PadBottom: 2, PadLeft: 2, PadRight: 6}
-	for i, row := range plot.Align(plots, tiles, c) {
-		for j, cell := range row {
-			if p := plots[i][j]; p != nil {
-				f.Panels[i*columns+j].draw(p, cell)
+	each := func(do func(p *Panel, g *plot.Plot, cell draw.Canvas)) {
+		for i, row := range plot.Align(plots, tiles, c) {
+			for j, cell := range row {
+				if g := plots[i][j]; g != nil {
+					do(f.Panels[i*columns+j], g, cell)
+				}
 			}
 		}
 	}
+	each((*Panel).square) // other ranges have other ticks, which leave other room
+	each(func(p *Panel, g *plot.Plot, cell draw.Canvas) { p.draw(g, cell) })
 }
 
 // inline returns every panel as an element of the page.
@@ -162,6 +166,7 @@ func (f *Figure) inline() []string {
 		c := draw.NewCanvas(svg, width, height)
 		c.Rectangle = vg.Rectangle{Min: vg.Point{X: 2, Y: 2}, Max: vg.Point{X: width - 6, Y: height - 3}}
 		p := panel.plot(true)
+		panel.square(p, c)
 		inner := panel.draw(p, c)
 		list = append(list, svg.inline(f.describe(panel), "data-x", panel.X.Label, "data-y", panel.Y.Label, "data-map",
 			fmt.Sprintf("%s %s %s %s %s %s %s %s", decimal(inner.Min.X), decimal(inner.Max.X), plain(p.X.Min), plain(p.X.Max),
@@ -220,21 +225,27 @@ func (a *Axis) onto(g *plot.Axis) {
 	}
 }
 
+// square widens one of the plot's ranges until a unit is as long on both axes, if
+// it is to be.
+func (p *Panel) square(g *plot.Plot, c draw.Canvas) {
+	if !p.Square {
+		return
+	}
+	inner := g.DataCanvas(c)
+	w, h := float64(inner.Max.X-inner.Min.X), float64(inner.Max.Y-inner.Min.Y)
+	unit := max((g.X.Max-g.X.Min)/w, (g.Y.Max-g.Y.Min)/h)
+	grow := func(a *plot.Axis, to float64) {
+		middle := (a.Min + a.Max) / 2
+		a.Min, a.Max = middle-to/2, middle+to/2
+	}
+	if unit > 0 {
+		grow(&g.X, unit*w)
+		grow(&g.Y, unit*h)
+	}
+}
+
 // draw draws the plot and returns where its data lie.
 func (p *Panel) draw(g *plot.Plot, c draw.Canvas) draw.Canvas {
-	if p.Square {
-		inner := g.DataCanvas(c)
-		w, h := float64(inner.Max.X-inner.Min.X), float64(inner.Max.Y-inner.Min.Y)
-		dx, dy := g.X.Max-g.X.Min, g.Y.Max-g.Y.Min
-		if unit := max(dx/w, dy/h); unit > 0 {
-			grow := func(a *plot.Axis, to float64) {
-				middle := (a.Min + a.Max) / 2
-				a.Min, a.Max = middle-to/2, middle+to/2
-			}
-			grow(&g.X, unit*w)
-			grow(&g.Y, unit*h)
-		}
-	}
 	g.Draw(c)
 	inner := g.DataCanvas(c)
 	style := g.Title.TextStyle

@@ -1,9 +1,24 @@
 package report
 
-// Overview is one picture of the run, to print and to put beside those of other
-// networks: what the paper's Figures 10 to 13 are for theirs. It has no panels where
-// there is no analysis.
-func (r *Run) Overview() *Figure {
+// Overviews are the run in one picture, to print and to put beside those of other
+// networks, as the paper's Figures 10 to 13 are for theirs: at length, and in
+// three panels. There are none where there is no analysis.
+func (r *Run) Overviews() []*Figure {
+	long := r.overview()
+	if len(long.Panels) == 0 {
+		return nil
+	}
+	short := &Figure{Name: "digest", Title: long.Title, Wide: true, Columns: 3, Aspect: long.Aspect,
+		Caption: "RNN steps by strength, the network’s psychometric curves by block, and mean trials in the principal plane."}
+	for _, i := range []int{0, 1, 3} {
+		if i < len(long.Panels) {
+			short.Panels = append(short.Panels, long.Panels[i])
+		}
+	}
+	return []*Figure{long, short}
+}
+
+func (r *Run) overview() *Figure {
 	f := &Figure{Name: "overview", Title: r.Label(), Wide: true, Columns: 3, Aspect: .93,
 		Caption: "Top: RNN steps by strength, the network’s psychometric curves by block, and correct per trial at zero strength by trial within the block. " +
 			"Middle: mean trials in the principal plane, and the activity along either readout against the Bayesian posterior. " +

@@ -38,6 +38,7 @@ func sampleFigures(t testing.TB) []*Figure {
 	for _, s := range sampleRun(t).Figures() {
 		list = append(list, s.Figures...)
 	}
+	list = append(list, sampleRun(t).Overviews()...)
 	return append(list, SideBySide([]*Run{sampleRun(t), sampleRun(t)})...)
 }
 

@@ -49,9 +49,12 @@ func sideBySide(runs []*Run) []*Figure {
 		planes(runs, labels),
 		{Name: "sizes-chronometric", Title: "RNN steps by strength", Caption: "How long every network waits, by stimulus strength." + both,
 			Panels: []*Panel{{X: Axis{Label: "stimulus strength", Name: "strength"}, Y: Axis{Label: "RNN steps per trial", Name: "rnn_steps"}, Marks: network("chronometric", "strength", "mean", Linked)}}},
-		{Name: "sizes-within-block", Title: "Use of the block", Caption: "Correct per trial at zero strength on trials concordant with the block, by trial within it: how soon the block is known.",
-			Panels: []*Panel{{X: Axis{Label: "trial within the block", Name: "trial"}, Y: Axis{Label: "correct per trial", Name: "correct_per_trial"}, Guides: across(.5),
-				Marks: network("within_block", "trial", "share", Line, "strengths", "zero", "concordance", "concordant")}}},
+		{Name: "sizes-within-block", Title: "Use of the block", Caption: "Correct per trial at zero strength on trials concordant with the block, by trial within it, five taken together: how soon the block is known.",
+			Panels: []*Panel{{X: trialWithin, Y: share, Guides: across(.5), Marks: curves(func(r *Run) Mark {
+				m := Mark{Look: Linked}
+				m.pool(r.table("within_block").where("player", "network", "strengths", "zero", "concordance", "concordant").upTo("trial", trialsWithin-1), trialsPooled)
+				return m
+			})}}},
 		{Name: "sizes-variance", Title: "Variance explained", Caption: "Cumulative share of variance of the first principal components: the paper’s networks of all sizes live in two dimensions.",
 			Panels: []*Panel{{X: Axis{Label: "principal component", Name: "component", Whole: true}, Y: Axis{Label: "cumulative share", Name: "cumulative"}, Marks: curves(func(r *Run) Mark {
 				t := r.table("variance")

@@ -238,7 +238,7 @@ type benchGPUCommand struct {
 	Hidden []int `help:"Hidden units of the networks." default:"2,25,50,100,150,250" placeholder:"N,…"`
 	choice
 	Device   string   `help:"What is measured: gpu:K." default:"gpu:0"`
-	Networks []int    `help:"How many networks are trained together." default:"1,4,16,64,256,1000,4000" placeholder:"M,…"`
+	Networks []int    `help:"How many networks are trained together." default:"1,4,16,64,256,1000,2000" placeholder:"M,…"`
 	Weights  []string `help:"Play sessions as these trained networks do, .safetensors or .npz, in place of untrained ones: each size as the largest that is not larger." placeholder:"F,…"`
 	Session  string   `help:"Time other programs as well, on this recorded session and the first of the weights." placeholder:"F.npz"`
 	Peers    []int    `help:"How many networks other programs train together." default:"1,1000" placeholder:"M,…"`

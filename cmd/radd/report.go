@@ -199,9 +199,7 @@ func writeFigures(runs []*report.Run, folder string) (count int, err error) {
 		for _, section := range runs[i].Figures() {
 			err = errors.Join(err, write(sub, section.Figures))
 		}
-		if f := runs[i].Overview(); len(f.Panels) > 0 {
-			err = errors.Join(err, write(sub, []*report.Figure{f}))
-		}
+		err = errors.Join(err, write(sub, runs[i].Overviews()))
 	}
 	return count, errors.Join(err, write("side-by-side", report.SideBySide(runs)), group.Wait())
 }
