@@ -231,6 +231,9 @@ func TestVMRunsSessionOps(t *testing.T) {
 	}
 	machine := gorgonia.NewTapeMachine(g)
 	defer machine.Close()
+	if _, err := NewVM[float64](g); err != nil { // without outputs, too
+		t.Fatal(err)
+	}
 	vm, err := NewVM[float64](g, loss, grads[0])
 	if err != nil {
 		t.Fatal(err)

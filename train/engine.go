@@ -24,6 +24,15 @@ func (c *Config) layout() []kernels.Parameter { return graph.Layout(c.cell(), c.
 
 func sizeOf(layout []kernels.Parameter) int { return layout[len(layout)-1].End }
 
+// deviceFor returns the device for an engine: the unrolled graph is for the CPU,
+// so auto means that.
+func deviceFor(engine, device string) string {
+	if engine == "unrolled" && device == "auto" {
+		return "cpu"
+	}
+	return device
+}
+
 // openUnrolled returns the unrolled engine of a resolved configuration over a
 // backend.
 func openUnrolled[F kernels.Float](c *Config, backend kernels.Backend[F]) (*graph.Unrolled[F], error) {
@@ -49,10 +58,18 @@ func (w *Weights) config() Config {
 	return c
 }
 
+// engine returns the engine that plays the weights in a rollout.
+func (w *Weights) engine() string {
+	if w.Cell == "rnn" {
+		return "fused"
+	}
+	return "unrolled"
+}
+
 // play returns what plays the weights: the backend, or for another cell than rnn
 // the unrolled engine over it.
 func play[F kernels.Float](w Weights, backend kernels.Backend[F]) (kernels.Backend[F], error) {
-	if w.Cell == "rnn" {
+	if w.engine() == "fused" {
 		return backend, nil
 	}
 	c := w.config()

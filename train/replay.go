@@ -138,7 +138,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 			return ReplaySummary{}, err
 		}
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
+	backend, err := OpenBackend[F](deviceFor(cfg.Engine, cfg.Device), 1, 1, opt.Log)
 	if err != nil {
 		return ReplaySummary{}, err
 	}

@@ -265,7 +265,7 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
+	backend, err := OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log)
 	if err != nil {
 		return RolloutSummary{}, err
 	}

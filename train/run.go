@@ -163,7 +163,7 @@ type training[F kernels.Float] struct {
 
 func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Options) (sum Summary, err error) {
 	defer panics.Return(&err) // a device's failure
-	backend, err := OpenBackend[F](cfg.Device, 1, cfg.Jobs, opt.Log)
+	backend, err := OpenBackend[F](deviceFor(cfg.Engine, cfg.Device), 1, cfg.Jobs, opt.Log)
 	if err != nil {
 		return Summary{}, err
 	}

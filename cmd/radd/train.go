@@ -108,15 +108,19 @@ func describe(s train.State) string {
 
 // trained prints a run's summary.
 func (a *app) trained(s train.Summary) error {
+	built := ""
+	if s.BuildSeconds > 0 {
+		built = fmt.Sprintf(", after %.2f s of building graphs", s.BuildSeconds)
+	}
 	return a.table([][]string{
 		{"run", s.Out},
-		{"network", fmt.Sprintf("%d hidden units, %s (%s), seed %d", s.Hidden, s.Objective, s.Reduction, s.Seed)},
+		{"network", fmt.Sprintf("%s of %d hidden units, %s (%s), seed %d", s.Cell, s.Hidden, s.Objective, s.Reduction, s.Seed)},
 		{"gradient steps", fmt.Sprint(s.GradientSteps)},
 		{"loss", fmt.Sprintf("%.4f  over the last 100 gradient steps, as are the three below", s.Loss)},
 		{"RNN steps per trial", fmt.Sprintf("%.3f", s.RNNStepsPerTrial)},
 		{"action rate", fmt.Sprintf("%.3f", s.ActionRate)},
 		{"correct per trial", fmt.Sprintf("%.3f", s.CorrectPerTrial)},
-		{"time", fmt.Sprintf("%.1f s computing, %.0f gradient steps/s, %.2f µs per RNN step on %s (%s, %s)",
-			s.Seconds, s.GradientStepsPerSecond, s.MicrosPerRNNStep, s.Device, s.ISA, s.Dtype)},
+		{"time", fmt.Sprintf("%.1f s computing, %.0f gradient steps/s, %.2f µs per RNN step on %s (%s, %s)%s",
+			s.Seconds, s.GradientStepsPerSecond, s.MicrosPerRNNStep, s.Device, s.ISA, s.Dtype, built)},
 	})
 }
