@@ -61,9 +61,24 @@ func ReadWeights(path string) (n int, theta []float64, meta Meta, err error) {
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	n, theta, err = pack(path, tensors{f})
+	return network(path, f)
+}
+
+// DecodeWeights returns the network in the bytes of a safetensors file, as
+// ReadWeights does; name stands for the file in errors.
+func DecodeWeights(name string, data []byte) (n int, theta []float64, meta Meta, err error) {
+	f, err := safetensors.Decode(name, data)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	return network(name, f)
+}
+
+// network returns the network in a safetensors file, which holds nothing else.
+func network(name string, f *safetensors.File) (n int, theta []float64, meta Meta, err error) {
+	n, theta, err = pack(name, tensors{f})
 	if err == nil {
-		err = onlyParameters(path, f.Names())
+		err = onlyParameters(name, f.Names())
 	}
 	if err != nil {
 		return 0, nil, nil, err

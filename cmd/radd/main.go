@@ -25,6 +25,7 @@ import (
 
 	"radd/internal/input"
 	"radd/kernels"
+	"radd/sweep"
 	"radd/train"
 )
 
@@ -43,6 +44,7 @@ type cli struct {
 	Baseline  baselineCommand  `cmd:"" help:"Play the task as a Bayesian actor."`
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
 	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
+	Sweep     sweepCommand     `cmd:"" help:"Train, roll out and distil many networks, here or on a Slurm cluster."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 
@@ -106,7 +108,7 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &nonFinite):
 		return exitNonFinite
-	case errors.Is(err, train.ErrStopped):
+	case errors.Is(err, train.ErrStopped), errors.Is(err, sweep.ErrStopped):
 		return exitStopped
 	case input.Is(err):
 		return exitInput

@@ -1,0 +1,51 @@
+package parquet
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Column is a column of a Table: a name, and a value of the type of its cells,
+// int64, uint64, float64, bool or string.
+type Column struct {
+	Name string
+	Zero any
+}
+
+// Table writes rows whose columns are known when the program runs. It keeps to
+// what holds for Writer.
+type Table struct {
+	file *parquet.Writer
+	row  reflect.Type
+}
+
+// NewTable returns a Table to w. Close completes the file. It panics where a
+// column's type is none of those.
+func NewTable(w io.Writer, columns []Column) *Table {
+	var fields []reflect.StructField
+	for i, c := range columns {
+		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("C%d", i), Type: reflect.TypeOf(c.Zero),
+			Tag: reflect.StructTag(fmt.Sprintf("parquet:%q", c.Name))})
+	}
+	row := reflect.StructOf(fields)
+	return &Table{row: row, file: parquet.NewWriter(w,
+		parquet.SchemaOf(reflect.New(row).Interface()),
+		parquet.MaxRowsPerRowGroup(GroupRows),
+		parquet.Compression(&parquet.Snappy),
+		parquet.CreatedBy("radd", "1", "parquet-go"))}
+}
+
+// Write appends a row of cells. It panics where a cell is not of its column's type.
+func (t *Table) Write(cells []any) error {
+	row := reflect.New(t.row)
+	for i, c := range cells {
+		row.Elem().Field(i).Set(reflect.ValueOf(c))
+	}
+	return t.file.Write(row.Interface())
+}
+
+// Close completes the file; it does not close the stream beneath.
+func (t *Table) Close() error { return t.file.Close() }
