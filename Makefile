@@ -16,16 +16,40 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64
 
 # Every folder here keeps at least COVERAGE percent of its statements covered,
-# by the tests of all packages together. kernelstest is a test suite itself.
+# by the tests of all packages together. The test suites among them do not count,
+# nor what only a GPU's emulation reaches, where there is no compiler for that.
 COVERAGE = 85
+UNCOUNTED = kernelstest|cudatest|nvcc$(shell command -v g++ >/dev/null || echo '|kernels/cuda')
 COVERED  = task kernels graph train analysis distill
+
+# What tells two builds apart: a hash of all sources.
+SOURCE = $$(find . \( -name .git -o -name bin -o -name build -o -name runs \) -prune -o -type f \
+	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.gz' -o -name go.mod \) -print | \
+	LC_ALL=C sort | git hash-object --stdin-paths | git hash-object --stdin | cut -c1-12)
 
 # ---- build and run
 
 .PHONY: build
 build: ## build bin/radd (the default)
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/radd ./cmd/radd
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.source=$(SOURCE)" -o bin/radd ./cmd/radd
+
+.PHONY: gpu
+gpu: ## build bin/radd-gpu, which computes on NVIDIA GPUs
+	@mkdir -p bin
+	@$(cuda_toolkit) || { $(no_cuda_toolkit); exit 1; }
+	CGO_ENABLED=1 $(GO) build -trimpath -tags gpu -o bin/radd-gpu ./cmd/radd
+
+.PHONY: gpu-kernels
+gpu-kernels: ## compile the CUDA kernels anew (needs nvcc)
+	cd kernels/cuda && $(GO) run generate.go
+
+# What a build with the tag gpu needs: cuda.h and a libcuda to link with.
+cuda_toolkit = printf '\043include <cuda.h>\nint main(void) { return cuInit(0) == CUDA_SUCCESS; }\n' | \
+	"$$($(GO) env CC)" -x c - -o /dev/null -I/usr/local/cuda/include \
+	-L/usr/local/cuda/lib64 -L/usr/local/cuda/lib64/stubs -L/usr/lib/x86_64-linux-gnu/stubs -lcuda 2>/dev/null
+no_cuda_toolkit = echo "cuda.h, libcuda or a C compiler is missing: install gcc and a CUDA toolkit, 11.8 or a 12"; \
+	echo "(Debian: add the components contrib and non-free, then apt-get install gcc libc6-dev nvidia-cuda-toolkit)"
 
 .PHONY: reproduce
 reproduce: build ## train, roll out and print the table beside the paper's
@@ -59,7 +83,7 @@ cover: ## coverage of the whole test run, as a table and build/coverage.html
 # ---- checks: what CI runs besides `make test`
 
 .PHONY: check
-check: check-format check-vet check-static check-imports check-generated check-race check-purego check-nocgo check-cross ## everything CI checks besides the tests
+check: check-format check-vet check-static check-imports check-generated check-race check-purego check-nocgo check-cross check-gpu ## everything CI checks besides the tests
 	@echo "== all checks passed"
 
 .PHONY: check-format
@@ -86,7 +110,8 @@ check-imports: ## imports, pins, fixtures and text keep to the house's rules
 .PHONY: check-generated
 check-generated: ## generated files are what their generators write
 	@echo "== generated files"
-	@$(GO) test -count=1 -run '^TestGenerated' ./... | grep -v -e '\[no test' || true
+	@out=$$($(GO) test -count=1 -run '^TestGenerated' ./... 2>&1); code=$$?; \
+	echo "$$out" | grep -v -e '\[no test'; exit $$code
 
 .PHONY: check-race
 check-race: ## short tests under the race detector
@@ -116,6 +141,19 @@ check-cross: ## builds for the other platforms
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build -o /dev/null ./cmd/radd; \
 	done
 
+.PHONY: check-gpu
+check-gpu: ## the GPU build and its tests compile, where a CUDA toolkit is
+	@echo "== build, vet and tests with the tag gpu, compiled"
+	@if $(cuda_toolkit); then \
+		mkdir -p build/gpu-tests && \
+		CGO_ENABLED=1 $(GO) vet -tags gpu ./... && \
+		CGO_ENABLED=1 $(GO) test -tags gpu -c -o build/gpu-tests/ ./...; \
+	else \
+		$(no_cuda_toolkit); echo "NOT RUN: the build with the tag gpu"; \
+	fi
+	@command -v nvcc >/dev/null || echo "NOT RUN: the CUDA kernels are not compiled anew, as nvcc is missing; their hashes are checked"
+	@command -v g++ >/dev/null || echo "NOT RUN: the CUDA kernels are not emulated, as g++ is missing"
+
 # covered_tests runs all tests with the flags in $(1) and holds the folders in
 # COVERED to COVERAGE. A statement counts where any package's test reaches it.
 comma = ,
@@ -125,8 +163,8 @@ define covered_tests
 mkdir -p build && \
 $(GO) test $(1) $(TESTFLAGS) -coverpkg=$(subst $(space),$(comma),$(COVERED:%=./%/...)) -coverprofile=build/coverage.out ./... >build/coverage.log || \
 	{ cat build/coverage.log; exit 1; }; \
-awk -v folders='$(COVERED)' -v least=$(COVERAGE) ' \
-	NR > 1 && $$1 !~ /kernelstest/ { split($$1, path, "/"); of[$$1] = path[2]; size[$$1] = $$2; if ($$3 > 0) hit[$$1] = 1 } \
+awk -v uncounted='$(UNCOUNTED)' -v folders='$(COVERED)' -v least=$(COVERAGE) ' \
+	NR > 1 && $$1 !~ uncounted { split($$1, path, "/"); of[$$1] = path[2]; size[$$1] = $$2; if ($$3 > 0) hit[$$1] = 1 } \
 	END { for (b in of) { all[of[b]] += size[b]; if (b in hit) done[of[b]] += size[b] } \
 	      n = split(folders, list, " "); \
 	      for (i = 1; i <= n; i++) { f = list[i]; percent = all[f] ? 100 * done[f] / all[f] : 0; low = percent < least; failed += low; \

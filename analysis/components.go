@@ -3,8 +3,6 @@ package analysis
 import (
 	"math"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
@@ -42,7 +40,7 @@ func PrincipalComponents(t *Trajectory) (*Components, error) {
 		for i := range chunk.T {
 			floats.Sub(centred[i*N:(i+1)*N], chunkMean)
 		}
-		blas64.Syrk(blas.Trans, 1, blas64.General{Rows: chunk.T, Cols: N, Stride: N, Data: centred}, 1, squares.RawSymmetric())
+		addSquares(squares, centred)
 
 		// The two means' distance δ adds δδᵀ·T_a·T_b/(T_a + T_b).
 		before, total := float64(c.T), float64(c.T+chunk.T)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
@@ -197,7 +195,7 @@ func (f *logisticFit) add(c *Chunk) {
 		f.rows = append(f.rows, w)
 	}
 	f.n += c.T
-	blas64.Syrk(blas.Trans, 1, blas64.General{Rows: c.T, Cols: f.d, Stride: f.d, Data: f.rows}, 1, f.hessian.RawSymmetric())
+	addSquares(f.hessian, f.rows)
 }
 
 // whitening returns W (d, r) with Wᵀ H W = I for a symmetric H (d, d) of rank

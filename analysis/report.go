@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"math"
+	"sync"
 
 	"radd/internal/npz"
+	"radd/internal/panics"
 	"radd/task"
 )
 
@@ -38,9 +40,10 @@ type ReadoutReport struct {
 	readouts *Readouts
 }
 
-// Examine returns the report of a trajectory file, in a few dozen passes. That a
-// block readout does not exist, because the states tell block sides without
-// fault, is in the report; other errors are those of [FindReadouts].
+// Examine returns the report of a trajectory file, in a few dozen passes, the
+// kinds of readouts side by side. That a block readout does not exist, because
+// the states tell block sides without fault, is in the report; other errors are
+// those of [FindReadouts].
 func Examine(f *File) (*Report, error) {
 	components, err := PrincipalComponents(f.Trajectory)
 	if err != nil {
@@ -54,12 +57,22 @@ func Examine(f *File) (*Report, error) {
 	if f.N < 2 {
 		kinds = kinds[:1] // one unit has no plane
 	}
-	for _, kind := range kinds {
-		readout, err := examine(f, kind)
+	r.Readouts = make([]ReadoutReport, len(kinds))
+	errs := make([]error, len(kinds))
+	var running sync.WaitGroup
+	for i, kind := range kinds {
+		running.Go(func() {
+			errs[i] = panics.Catch(func() (err error) {
+				r.Readouts[i], err = examine(f, kind)
+				return err
+			})
+		})
+	}
+	running.Wait()
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		r.Readouts = append(r.Readouts, readout)
 	}
 	return r, nil
 }

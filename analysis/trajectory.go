@@ -154,11 +154,18 @@ func (t *Trajectory) values(c *Chunk, at int, session int64) (int64, error) {
 // notFinite returns the index of the first element that is NaN or infinite, or
 // −1.
 func notFinite(x []float64) int {
-	sum := 0.0
-	for _, v := range x {
-		sum += v * 0
+	var a, b, c, d float64 // each addition waits for the last one of its sum
+	rest := x
+	for ; len(rest) >= 4; rest = rest[4:] {
+		a += rest[0] * 0
+		b += rest[1] * 0
+		c += rest[2] * 0
+		d += rest[3] * 0
 	}
-	if sum == 0 {
+	for _, v := range rest {
+		a += v * 0
+	}
+	if (a+b)+(c+d) == 0 {
 		return -1
 	}
 	for i, v := range x {

@@ -1,9 +1,11 @@
 package distill
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +18,7 @@ import (
 
 	"radd/analysis"
 	"radd/internal/atomicfs"
+	"radd/internal/panics"
 	"radd/internal/philox"
 	"radd/kernels"
 	"radd/task"
@@ -95,7 +98,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 	if err != nil {
 		return nil, err
 	}
-	backend, err := train.OpenBackend[F]("cpu", 1, opt.Log) // its callers are the workers
+	backend, err := train.OpenBackend[F]("cpu", 1, 1, opt.Log) // its callers are the workers
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +147,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 	}
 	if cfg.RandomReadouts > 0 {
 		start := time.Now()
-		students, err := randomStudents(filepath.Join(rollout.Out, statesFile), cfg.RandomReadouts)
+		students, err := randomStudents(filepath.Join(rollout.Out, statesFile), cfg.RandomReadouts, cfg.Workers)
 		if err != nil {
 			return nil, err
 		}
@@ -172,6 +175,11 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 		performances = performances[e.Players:]
 		c.Entries = append(c.Entries, e)
 	}
+	release, err := train.Claim(ctx, cfg.Run)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	return c, atomicfs.WriteJSON(opt.FS, filepath.Join(cfg.Run, "distill", contestFile), c)
 }
 
@@ -187,35 +195,58 @@ func heldAlready(run string, c *Contest) (*Contest, bool) {
 }
 
 // randomStudents returns that many RADD students of the trajectory in the file,
-// each of two directions drawn uniformly, as networks that play the task.
-func randomStudents(path string, students int) ([][]float64, error) {
+// each of two directions drawn uniformly, as networks that play the task; so
+// many workers fit them.
+func randomStudents(path string, students, workers int) ([][]float64, error) {
 	f, err := analysis.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var list [][]float64
-	for k := range students {
-		projection := mat.NewDense(2, f.N, nil)
-		for row := range 2 {
-			direction := projection.RawRowView(row)
-			for i := range direction {
-				w := philox.Draw(seed, task.StreamBootstrap.Counter(uint32(i), uint32(row), uint32(1+k), 0))
-				direction[i], _ = philox.Normal2(w[0], w[1])
-			}
-			floats.Scale(1/floats.Norm(direction, 2), direction)
+	list := make([][]float64, students)
+	return list, each(students, workers, func(k int) (err error) {
+		list[k], err = randomStudent(f.Trajectory, k)
+		return err
+	})
+}
+
+// randomStudent returns the k-th of them.
+func randomStudent(t *analysis.Trajectory, k int) ([]float64, error) {
+	projection := mat.NewDense(2, t.N, nil)
+	for row := range 2 {
+		direction := projection.RawRowView(row)
+		for i := range direction {
+			w := philox.Draw(seed, task.StreamBootstrap.Counter(uint32(i), uint32(row), uint32(1+k), 0))
+			direction[i], _ = philox.Normal2(w[0], w[1])
 		}
-		student, err := Fit(f.Trajectory, Problem{Projection: projection})
-		if err != nil {
-			return nil, err
-		}
-		theta, err := student.Network(f.Trajectory)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, theta)
+		floats.Scale(1/floats.Norm(direction, 2), direction)
 	}
-	return list, nil
+	student, err := Fit(t, Problem{Projection: projection})
+	if err != nil {
+		return nil, err
+	}
+	return student.Network(t)
+}
+
+// each calls f for every number below n, on so many workers (0 means one per
+// core), and returns the error of the lowest number that has one. A panic is an
+// error.
+func each(n, workers int, f func(i int) error) error {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	errs := make([]error, n)
+	var running sync.WaitGroup
+	free := make(chan struct{}, workers)
+	for i := range n {
+		free <- struct{}{}
+		running.Go(func() {
+			defer func() { <-free }()
+			errs[i] = panics.Catch(func() error { return f(i) })
+		})
+	}
+	running.Wait()
+	return cmp.Or(errs...)
 }
 
 func as[F kernels.Float](theta []float64) []F {
@@ -253,70 +284,70 @@ func newJudge[F kernels.Float](backend kernels.Backend[F], teacher []F, n int, c
 // all returns the players' performances.
 func (j *judge[F]) all(ctx context.Context, players []player[F], cfg ContestConfig) ([]analysis.Performance, error) {
 	performances := make([]analysis.Performance, len(players))
-	errs := make([]error, len(players))
-	workers := cfg.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var running sync.WaitGroup
-	free := make(chan struct{}, workers)
-	for i, p := range players {
-		free <- struct{}{}
-		running.Go(func() {
-			defer func() { <-free }()
-			b, err := j.watch(ctx, p)
-			if err == nil {
-				performances[i] = b.Performance(cfg.Resamples, seed)
-			}
-			errs[i] = err
-		})
-	}
-	running.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
+	return performances, each(len(players), cfg.Workers, func(i int) error {
+		b, err := j.watch(ctx, players[i])
+		if err == nil {
+			performances[i] = b.Performance(cfg.Resamples, seed)
 		}
-	}
-	return performances, nil
+		return err
+	})
 }
 
-// player plays trials, in a session's order: by itself, and along a teacher's
-// passage.
+// player plays a session by itself, and along a teacher's passage through it,
+// stretch by stretch, both in the session's order.
 type player[F kernels.Float] interface {
 	// begin starts a session.
 	begin(s *task.Session, c *task.Config)
-	// play plays the next trial in closed loop.
-	play(s *task.Session, trial int) task.Trial
-	// follow goes along the next trial as the teacher played it, and returns the
-	// log odds of right against left after each RNN step.
-	follow(s *task.Session, trial int, lead *kernels.Tape[F]) []float64
+	// stretch is the number of trials that the player takes at a time.
+	stretch() int
+	// play plays the trials from the one up to the other in closed loop.
+	play(s *task.Session, from, to int) iter.Seq[task.Trial]
+	// follow goes along a stretch as the teacher played it, and returns the log
+	// odds of right against left after each RNN step.
+	follow(s *task.Session, lead *kernels.Tape[F]) []float64
 }
+
+// stretchTrials is the length of a stretch: what a network's pass takes besides
+// its RNN steps, above all to lay out the weights, is nothing among so many.
+const stretchTrials = 128
 
 // watch returns what a player does.
 func (j *judge[F]) watch(ctx context.Context, p player[F]) (*analysis.Behaviour, error) {
 	s := &j.session
 	p.begin(s, &j.config)
 	lead := kernels.NewTape[F](j.n)
-	lead.BeginStretch(s, 1)
+	lead.BeginStretch(s, p.stretch())
 	b := new(analysis.Behaviour)
-	for trial := range s.Trials() {
-		if trial%1000 == 0 && ctx.Err() != nil {
+	for more := true; more; more = lead.Continue(p.stretch()) {
+		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		b.Add(j.block[trial], j.within[trial], p.play(s, trial))
-
 		j.backend.Forward(j.teacher, kernels.CrossEntropySum, []*kernels.Tape[F]{lead})
-		odds := p.follow(s, trial, lead)
-		kl, last := 0.0, lead.T-1
-		for t, d := range odds {
-			teacher := float64(lead.Difference[t])
-			kl += kernels.SoftLoss(teacher, d) - kernels.SoftLoss(teacher, teacher)
+		trial := lead.From
+		for played := range p.play(s, lead.From, lead.To) {
+			b.Add(j.block[trial], j.within[trial], played)
+			trial++
 		}
-		stands := func(d float64) int8 { return j.rule.Step(last, s.TrialSide[trial], d).Action }
-		b.Compare(j.block[trial], stands(odds[last]) == stands(float64(lead.Difference[last])), lead.T, kl)
-		lead.Continue(1)
+		j.compare(b, lead, p.follow(s, lead))
 	}
 	return b, nil
+}
+
+// compare takes in a stretch that the teacher played and somebody followed with
+// these log odds.
+func (j *judge[F]) compare(b *analysis.Behaviour, lead *kernels.Tape[F], odds []float64) {
+	kl := 0.0
+	for t, d := range odds {
+		teacher := float64(lead.Difference[t])
+		kl += kernels.SoftLoss(teacher, d) - kernels.SoftLoss(teacher, teacher)
+		if t+1 < lead.T && lead.Step[t+1] > 0 {
+			continue
+		}
+		trial, step := lead.Trial[t], int(lead.Step[t])
+		stands := func(d float64) int8 { return j.rule.Step(step, 2*lead.Target[t]-1, d).Action }
+		b.Compare(j.block[trial], stands(d) == stands(teacher), step+1, kl)
+		kl = 0
+	}
 }
 
 // networkPlayer is a network of n hidden units.
@@ -332,20 +363,31 @@ type networkPlayer[F kernels.Float] struct {
 
 func (p *networkPlayer[F]) begin(s *task.Session, _ *task.Config) {
 	p.own, p.behind = kernels.NewTape[F](p.n), kernels.NewTape[F](p.n)
-	p.own.BeginStretch(s, 1)
-	p.behind.BeginStretch(s, 1)
+	p.own.BeginStretch(s, p.stretch())
+	p.behind.BeginStretch(s, p.stretch())
 }
 
-func (p *networkPlayer[F]) play(_ *task.Session, trial int) (played task.Trial) {
-	p.next(p.own, trial)
-	for _, played = range p.own.Played() {
+func (p *networkPlayer[F]) stretch() int {
+	if p.reset {
+		return 1 // a state is reset between two stretches
 	}
-	return played
+	return stretchTrials
 }
 
-func (p *networkPlayer[F]) follow(_ *task.Session, trial int, lead *kernels.Tape[F]) []float64 {
+func (p *networkPlayer[F]) play(_ *task.Session, from, _ int) iter.Seq[task.Trial] {
+	p.next(p.own, from)
+	return func(yield func(task.Trial) bool) {
+		for _, played := range p.own.Played() {
+			if !yield(played) {
+				return
+			}
+		}
+	}
+}
+
+func (p *networkPlayer[F]) follow(_ *task.Session, lead *kernels.Tape[F]) []float64 {
 	p.behind.Teacher = lead
-	p.next(p.behind, trial)
+	p.next(p.behind, lead.From)
 	p.odds = p.odds[:0]
 	for _, d := range p.behind.Difference[:p.behind.T] {
 		p.odds = append(p.odds, float64(d))
@@ -353,10 +395,10 @@ func (p *networkPlayer[F]) follow(_ *task.Session, trial int, lead *kernels.Tape
 	return p.odds
 }
 
-// next plays the tape's next trial.
-func (p *networkPlayer[F]) next(tape *kernels.Tape[F], trial int) {
-	if trial > 0 {
-		tape.Continue(1)
+// next plays the tape's next stretch, which begins with the trial from.
+func (p *networkPlayer[F]) next(tape *kernels.Tape[F], from int) {
+	if from > 0 {
+		tape.Continue(p.stretch())
 	}
 	if p.reset {
 		tape.Reset()
@@ -376,19 +418,29 @@ func (p *bayesianPlayer[F]) begin(_ *task.Session, c *task.Config) {
 	p.actor, p.observer = task.NewBayes(p.kind, c), task.NewBayes(p.kind, c)
 }
 
-func (p *bayesianPlayer[F]) play(s *task.Session, trial int) task.Trial {
-	return p.actor.Play(s, trial)
+func (p *bayesianPlayer[F]) stretch() int { return stretchTrials }
+
+func (p *bayesianPlayer[F]) play(s *task.Session, from, to int) iter.Seq[task.Trial] {
+	return func(yield func(task.Trial) bool) {
+		for trial := from; trial < to && yield(p.actor.Play(s, trial)); trial++ {
+		}
+	}
 }
 
-func (p *bayesianPlayer[F]) follow(s *task.Session, trial int, lead *kernels.Tape[F]) []float64 {
+func (p *bayesianPlayer[F]) follow(s *task.Session, lead *kernels.Tape[F]) []float64 {
 	p.odds = p.odds[:0]
-	p.observer.BeginTrial()
-	for step, counted := range lead.Counted[:lead.T] {
+	for t, counted := range lead.Counted[:lead.T] {
+		trial, step := int(lead.Trial[t]), int(lead.Step[t])
+		if step == 0 {
+			p.observer.BeginTrial()
+		}
 		if counted {
 			p.observer.Observe(s.Observe(trial, step))
 		}
 		p.odds = append(p.odds, p.observer.LogOdds())
+		if t+1 == lead.T || lead.Step[t+1] == 0 {
+			p.observer.EndTrial(s.TrialSide[trial])
+		}
 	}
-	p.observer.EndTrial(s.TrialSide[trial])
 	return p.odds
 }

@@ -84,10 +84,21 @@ func TestOfRun(t *testing.T) {
 	if err != nil || again.Seconds != s.Seconds || log.Len() > 0 {
 		t.Errorf("a student of the same weights was made again: %v %v, log %s", again.Seconds, err, log)
 	}
+	left := []string{filepath.Join(run, ".tmp-0123456789abcdef"), filepath.Join(run, "distill", ".tmp-fedcba9876543210")}
+	for _, dir := range left { // of a killed process
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	extend(t, run)
 	third, err := OfRun(context.Background(), run, "", analysis.PCA, opt)
 	if err != nil || third.WeightsSHA256 == s.WeightsSHA256 || !strings.Contains(log.String(), "again") {
 		t.Errorf("after more training: %+v, %v, log %s", third, err, log)
+	}
+	for _, dir := range left {
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s is still there", dir)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"radd/kernels"
 	"radd/kernels/cpu"
+	"radd/task"
 )
 
 // The executor's values against the TapeMachine's, bit for bit, over two runs
@@ -93,23 +94,49 @@ func TestTrainerAllocations(t *testing.T) {
 }
 
 // BenchmarkTrainerStep compares a gradient step through the graph with the bare
-// kernels' on a small network, where the graph's price shows.
+// kernels': on a small network, where the graph's price shows, and on the
+// fixture's trained network, whose sessions last about 750 RNN steps. At learning
+// rate 0 it stays as it is.
 func BenchmarkTrainerStep(b *testing.B) {
-	backend := cpu.New[float32](cpu.Generic, 1)
+	backend, err := cpu.Open[float32](1)
+	if err != nil {
+		b.Fatal(err)
+	}
 	defer backend.Close()
-	b.Run("graph", func(b *testing.B) {
-		trainer, err := NewTrainer(backend, network[float32](b, 2, kernels.CrossEntropyMean))
-		if err != nil {
-			b.Fatal(err)
+	n, theta, _, err := kernels.ReadWeights("../testdata/oracle/n50_trained_prob.npz")
+	if err != nil {
+		b.Fatal(err)
+	}
+	rules, err := task.DefaultConfig().Resolve()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, test := range []struct {
+		name  string
+		n     int
+		theta []float64
+	}{{"N=2/untrained", 2, nil}, {"N=50/trained", n, theta}} {
+		subject := func(b *testing.B) *kernels.Network[float32] {
+			net := network[float32](b, test.n, kernels.ProbabilityMean)
+			for i, x := range test.theta {
+				net.Theta[i] = float32(x)
+			}
+			net.LearningRate, net.Sampler = 0, task.NewSampler(rules)
+			return net
 		}
-		for b.Loop() {
-			if _, err := trainer.Step(); err != nil {
+		b.Run(test.name+"/graph", func(b *testing.B) {
+			trainer, err := NewTrainer(backend, subject(b))
+			if err != nil {
 				b.Fatal(err)
 			}
-		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		net := network[float32](b, 2, kernels.CrossEntropyMean)
-		kernels.Train(b.Context(), backend, net, b.N)
-	})
+			for b.Loop() {
+				if _, err := trainer.Step(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(test.name+"/bare", func(b *testing.B) {
+			kernels.Train(b.Context(), backend, subject(b), b.N)
+		})
+	}
 }

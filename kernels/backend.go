@@ -128,18 +128,38 @@ func (r Record) Check(gradientStep int) error {
 	return nil
 }
 
-// Norm returns the Euclidean norm of v, summed in float64: four sums side by
-// side, because each addition waits for the last one of its sum.
+// Norm returns the Euclidean norm of v, summed in float64: in parts of normPart
+// elements, and in each part four sums side by side, because each addition waits
+// for the last one of its sum. A GPU goes over the parts side by side, to the
+// same bits.
 func Norm[F Float](v []F) float64 {
-	var a, b, c, d float64
-	for ; len(v) >= 4; v = v[4:] {
-		a += float64(v[0]) * float64(v[0])
-		b += float64(v[1]) * float64(v[1])
-		c += float64(v[2]) * float64(v[2])
-		d += float64(v[3]) * float64(v[3])
+	total := 0.0
+	for len(v) > 0 {
+		part := v[:min(len(v), normPart)]
+		v = v[len(part):]
+		var a, b, c, d float64
+		for ; len(part) >= 4; part = part[4:] {
+			a += square(part[0])
+			b += square(part[1])
+			c += square(part[2])
+			d += square(part[3])
+		}
+		switch len(part) {
+		case 3:
+			c += square(part[2])
+			fallthrough
+		case 2:
+			b += square(part[1])
+			fallthrough
+		case 1:
+			a += square(part[0])
+		}
+		total += (a + b) + (c + d)
 	}
-	for _, x := range v {
-		a += float64(x) * float64(x)
-	}
-	return math.Sqrt((a + b) + (c + d))
+	return math.Sqrt(total)
 }
+
+const normPart = 256
+
+// square is rounded: the conversion keeps a compiler from fusing.
+func square[F Float](x F) float64 { return float64(float64(x) * float64(x)) }

@@ -19,7 +19,7 @@ type Tape[F Float] struct {
 	From    int        // first trial of the passage
 	To      int        // trial after the last
 	Forced  *Decisions // when set, these end trials and give feedback, not the rule; step t of the passage takes the t-th
-	Teacher *Tape[F]   // when set, the passage is this tape\'s, step by step: its inputs and its decisions
+	Teacher *Tape[F]   // when set, the passage is this tape's, step by step: its inputs and its decisions
 
 	T          int     // RNN steps of the passage
 	Trial      []int32 // (T) trial within the session, from 0

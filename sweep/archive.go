@@ -52,9 +52,9 @@ type Result struct {
 
 // Training are the figures of the last 100 gradient steps, and counts of all.
 type Training struct {
-	GradientSteps int     `json:"gradient_steps"`
-	Loss          float64 `json:"loss"`
-	GradientNorm  float64 `json:"gradient_norm"`
+	GradientSteps int        `json:"gradient_steps"`
+	Loss          task.Ratio `json:"loss"`
+	GradientNorm  task.Ratio `json:"gradient_norm"`
 	train.Figures
 	Trials   int64  `json:"trials"`
 	RNNSteps int64  `json:"rnn_steps"`

@@ -42,19 +42,16 @@ func (r *Result) figures() (names []string, values []float64) {
 	add := func(name string, x float64) { names, values = append(names, name), append(values, x) }
 	none := math.NaN()
 	t := r.Training
-	perAction := none
-	if t.CorrectPerAction != nil {
-		perAction = *t.CorrectPerAction
+	for _, x := range []struct {
+		name  string
+		value task.Ratio
+	}{{"loss", t.Loss}, {"gradient_norm", t.GradientNorm}, {"rnn_steps_per_trial", t.RNNStepsPerTrial}, {"action_rate", t.ActionRate},
+		{"correct_per_trial", t.CorrectPerTrial}, {"correct_per_action", t.CorrectPerAction}} {
+		if r.State == Failed { // what it was before it failed is not what it came to
+			x.value = task.Ratio(none)
+		}
+		add("training."+x.name, float64(x.value))
 	}
-	if r.State == Failed {
-		t.Loss, t.GradientNorm, t.RNNStepsPerTrial, t.ActionRate, t.CorrectPerTrial, perAction = none, none, none, none, none, none
-	}
-	add("training.loss", t.Loss)
-	add("training.gradient_norm", t.GradientNorm)
-	add("training.rnn_steps_per_trial", t.RNNStepsPerTrial)
-	add("training.action_rate", t.ActionRate)
-	add("training.correct_per_trial", t.CorrectPerTrial)
-	add("training.correct_per_action", perAction)
 	f := task.Figures{RNNStepsPerTrial: task.Ratio(none), ActionRate: task.Ratio(none), CorrectPerTrial: task.Ratio(none), CorrectPerAction: task.Ratio(none),
 		CorrectConcordant: task.Ratio(none), CorrectDiscordant: task.Ratio(none), CorrectZeroStrengthConcordant: task.Ratio(none),
 		CorrectZeroStrengthDiscordant: task.Ratio(none), CrossEntropyPerObservation: task.Ratio(none)}

@@ -372,7 +372,10 @@ func (g *Grid) At(i int) (train.Config, error) {
 	if err == nil && c.Engine != "fused" {
 		err = &input.Error{Field: "engine", Found: c.Engine, Allowed: "fused, to train"}
 	}
-	return c, err
+	if err != nil {
+		return c, err
+	}
+	return c.Summed()
 }
 
 // block returns the end of the networks from i on that have its size and dtype.

@@ -39,8 +39,8 @@ const (
 func ReadSession(f *npz.File, prefix string, c Config) (*Session, error) {
 	r := sessionReader{file: f, prefix: prefix}
 	s := &Session{rule: c.Rule(), noiseSD: c.NoiseSD}
-	s.TrialSide = r.sides(trialSideName, -1)
-	n := s.Trials()
+	n := r.trials(s.rule.MaxSteps)
+	s.TrialSide = r.sides(trialSideName, n)
 	s.BlockSide = r.sides(blockSideName, n)
 	s.BlockLength = r.blockLengths(s.BlockSide)
 	s.Strength = r.strengths(n)
@@ -73,13 +73,47 @@ func (r *sessionReader) fault(array, index string, found any, allowed string) {
 	r.err = &input.Error{Field: r.name(array) + index, Found: fmt.Sprint(found), Allowed: allowed}
 }
 
+// maxRecordedSteps is the most RNN steps, possible ones, of a recorded session:
+// 11 million trials of the paper's task. Their observations fill 2 GiB.
+const maxRecordedSteps = 1 << 27
+
+// trials returns the number of trials, a trial having so many possible steps. It
+// holds the shapes of all arrays to it before any is read: a small file can
+// claim arrays that would fill the memory.
+func (r *sessionReader) trials(maxSteps int) int {
+	shape := r.want(trialSideName, -1)
+	if r.err != nil {
+		return 0
+	}
+	n, most := shape[0], maxRecordedSteps/maxSteps
+	switch {
+	case n == 0:
+		r.fault(trialSideName, "", "no trials", "1 or more")
+	case n > most:
+		r.fault(trialSideName, "", fmt.Sprintf("%d trials", n), fmt.Sprintf("up to %d of %d RNN steps", most, maxSteps))
+	}
+	r.want(blockSideName, n)
+	r.want(strengthName, n)
+	r.want(observationName, n, maxSteps, 2)
+	if blocks := r.want(blockLengthName, -1); r.err == nil && blocks[0] > n {
+		r.fault(blockLengthName, "", fmt.Sprintf("%d blocks", blocks[0]), fmt.Sprintf("up to %d, one for each trial", n))
+	}
+	return n
+}
+
+// want returns the shape of an array, which must have the given dimensions, −1
+// standing for any.
+func (r *sessionReader) want(array string, dims ...int) (shape []int) {
+	if r.err == nil {
+		shape, r.err = r.file.Want(r.name(array), dims...)
+	}
+	return shape
+}
+
 // read returns an array that must have the given dimensions, −1 standing for
 // any; get is npz's reader of its type.
 func read[T any](r *sessionReader, get func(string) ([]T, []int, error), array string, dims ...int) []T {
-	if r.err != nil {
-		return nil
-	}
-	if _, r.err = r.file.Want(r.name(array), dims...); r.err != nil {
+	if r.want(array, dims...); r.err != nil {
 		return nil
 	}
 	var data []T
@@ -87,12 +121,8 @@ func read[T any](r *sessionReader, get func(string) ([]T, []int, error), array s
 	return data
 }
 
-// sides reads n sides, or any number but none where n is −1.
 func (r *sessionReader) sides(array string, n int) []int8 {
 	values := read(r, r.file.Int64, array, n)
-	if r.err == nil && len(values) == 0 {
-		r.fault(array, "", "no trials", "1 or more")
-	}
 	sides := make([]int8, len(values))
 	for i, v := range values {
 		if v != -1 && v != +1 {

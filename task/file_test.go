@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,36 @@ func TestReadSessionFaults(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// Sizes are held against each other and to a limit before anything is read.
+func TestReadSessionSizes(t *testing.T) {
+	const trials = 20_000
+	f := archive(t, func(w *npz.Writer) error {
+		a := small()
+		a.trialSide = slices.Repeat([]int64{1}, trials)
+		return a.write(w, "", 3)
+	})
+	refused := func(f *npz.File, c Config, want string) {
+		t.Helper()
+		if _, err := ReadSession(f, "", c); !input.Is(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one of input that says %q", err, want)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	refused(f, smallConfig(t), "block_side: shape (3)")
+	runtime.ReadMemStats(&after)
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 8*trials/2 {
+		t.Errorf("%d bytes were taken to find that the shapes differ", bytes)
+	}
+	refused(f, resolved(t, func(c *Config) { c.MaxObservations = 10_000 }), "trial_side: 20000 trials (allowed: up to 13419 of 10002 RNN steps)")
+	many := archive(t, func(w *npz.Writer) error {
+		a := small()
+		a.blockLength = make([]int64, 4)
+		return a.write(w, "", 3)
+	})
+	refused(many, smallConfig(t), "block_length: 4 blocks")
 }
 
 // A bare array goes before one of the same name after session/.

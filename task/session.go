@@ -177,6 +177,11 @@ func (s *Session) Trials() int { return len(s.TrialSide) }
 // Rule returns the closed loop that the session is played by.
 func (s *Session) Rule() Rule { return s.rule }
 
+// Noise returns the standard deviation of an observation, and the origin that
+// observations are drawn from where Observation is nil: what a device needs to
+// draw them itself.
+func (s *Session) Noise() (sd float64, o Origin) { return s.noiseSD, s.origin }
+
 // Observe returns both observations of one RNN step: trial from 0, step from 0
 // within the trial. On a blank step both are 0; on every other the observation
 // on the stimulus side is N(strength, sd²) and the other N(0, sd²).

@@ -194,14 +194,14 @@ func load[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kerne
 	}
 	for _, step := range steps {
 		path := filepath.Join(dir, checkpointsDir, checkpointName(step))
-		s, weights, err := loadOne(fsys, path, net)
+		s, weights, err := loadOne(fsys, path, cfg.identity(), net)
+		if errors.Is(err, errForeign) {
+			return nil, nil, &input.Error{File: path, Found: errForeign.Error(),
+				Do: "put the run's own " + configFile + " and checkpoints back, or train into another folder"}
+		}
 		if err != nil {
 			log.Warn("passing over a checkpoint that is not intact", "checkpoint", path, "error", err)
 			continue
-		}
-		if s.Identity != cfg.identity() {
-			return nil, nil, &input.Error{File: path, Found: "a checkpoint of another configuration",
-				Do: "put the run's own checkpoints back, or train into another folder"}
 		}
 		return s, weights, nil
 	}
@@ -210,8 +210,11 @@ func load[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kerne
 		Do:    "restore one from a backup, or remove them all to train from the start"}
 }
 
-// loadOne reads one checkpoint and assigns it to the network.
-func loadOne[F kernels.Float](fsys atomicfs.FS, path string, net *kernels.Network[F]) (*state, []byte, error) {
+var errForeign = errors.New("a checkpoint of another configuration")
+
+// loadOne reads one checkpoint and assigns it to the network. The error is
+// errForeign where it is intact and not of this identity.
+func loadOne[F kernels.Float](fsys atomicfs.FS, path, identity string, net *kernels.Network[F]) (*state, []byte, error) {
 	files, err := verified(fsys, path)
 	if err != nil {
 		return nil, nil, err
@@ -222,6 +225,9 @@ func loadOne[F kernels.Float](fsys atomicfs.FS, path string, net *kernels.Networ
 	}
 	if s.FormatVersion != formatVersion {
 		return nil, nil, fmt.Errorf("%s: format version %q, where this program reads %s", stateFile, s.FormatVersion, formatVersion)
+	}
+	if s.Identity != identity { // before its shape, which may be another's too
+		return nil, nil, errForeign
 	}
 	theta, err := readVector[F](filepath.Join(path, weightsFile), net.Shape)
 	if err != nil {

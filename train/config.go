@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -24,6 +25,7 @@ type Config struct {
 	Sessions          int         `yaml:"sessions"`
 	Seed              uint64      `yaml:"seed"`
 	Init              string      `yaml:"init"`
+	InitSHA256        string      `yaml:"init-sha256"`
 	Teacher           string      `yaml:"teacher"`
 	TeacherSHA256     string      `yaml:"teacher-sha256"`
 	Dtype             string      `yaml:"dtype"`
@@ -123,6 +125,8 @@ func Keys() []Key {
 		{"sessions", "sessions of a gradient step; its loss is the mean of theirs", fmt.Sprintf("1 to %d", 1<<16), true, sessions, between(sessions, 1, 1<<16)},
 		{"seed", "seed of parameters and sessions", "0 to 18446744073709551615", true, func(c *Config) any { return &c.Seed }, always},
 		{"init", "weights to start from (.safetensors or .npz) in place of fresh ones", "a file with N = hidden", true, func(c *Config) any { return &c.Init }, always},
+		{"init-sha256", "SHA-256 of the weights to start from; filled in when the run starts", "that of the file", true,
+			func(c *Config) any { return &c.InitSHA256 }, always},
 		{"teacher", "weights (.safetensors or .npz) of a network to learn from by traditional distillation; empty means none",
 			"a file, with the objective soft-cross-entropy", false, func(c *Config) any { return &c.Teacher },
 			func(c *Config) bool { return (c.Teacher != "") == (c.Objective == softCrossEntropy) }},
@@ -189,6 +193,12 @@ func (c *Config) Set(source, name, text string) error {
 		if err := parse(text, k.field(c)); err != nil {
 			return &input.Error{File: source, Field: name, Found: fmt.Sprintf("%q is no %s", text, k.Type()), Allowed: k.Allowed}
 		}
+		switch name { // another file: the sum that a configuration came with is not its
+		case "init":
+			c.InitSHA256 = ""
+		case "teacher":
+			c.TeacherSHA256 = ""
+		}
 		return nil
 	}
 	return &input.Error{File: source, Field: name, Found: "no such key" + didYouMean(name), Do: "see radd train --help or docs/configuration.md"}
@@ -252,7 +262,7 @@ func (c *Config) Differs(other *Config) error {
 	for _, k := range Keys() {
 		is, would := fmt.Sprint(k.Value(c)), fmt.Sprint(k.Value(other))
 		if k.Identity && is != would {
-			return &input.Error{Field: k.Name, Found: would, Allowed: is + ", as the run was started with",
+			return &input.Error{Field: k.Name, Found: cmp.Or(would, "none"), Allowed: cmp.Or(is, "none") + ", as the run was started with",
 				Do: "train another run into another folder"}
 		}
 	}
@@ -290,7 +300,7 @@ func validDevice(d string) bool {
 
 // didYouMean names the known key nearest to a misspelt one.
 func didYouMean(name string) string {
-	best, distance := "", 4
+	best, distance := "", min(4, len(name))
 	for _, k := range Keys() {
 		if d := editDistance(name, k.Name); d < distance {
 			best, distance = k.Name, d

@@ -110,6 +110,27 @@ func TestProbabilityWithSumIsRefused(t *testing.T) {
 	}
 }
 
+// A configuration that another run left knows the sums of that run's files.
+func TestSetForgetsSums(t *testing.T) {
+	c := DefaultConfig()
+	c.Init, c.InitSHA256, c.Teacher, c.TeacherSHA256 = "a", "of a", "b", "of b"
+	if err := c.Set("--init", "init", "c"); err != nil || c.InitSHA256 != "" || c.TeacherSHA256 == "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if err := c.Set("--teacher", "teacher", "d"); err != nil || c.TeacherSHA256 != "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestUnknownKey(t *testing.T) {
+	for name, want := range map[string]string{"hiden": "did you mean hidden?", "foo": "no such key; see", "x": "no such key; see"} {
+		c := DefaultConfig()
+		if err := c.Set("--set", name, "1"); !input.Is(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q in it", name, err, want)
+		}
+	}
+}
+
 func TestConfigFile(t *testing.T) {
 	c := DefaultConfig()
 	if err := c.Read("f.yaml", []byte("hidden: 25\ntask:\n  bias: 0.9\n")); err != nil {
@@ -141,12 +162,12 @@ func TestSetSuggests(t *testing.T) {
 }
 
 // docs/configuration.md is written from the keys.
-func TestConfigurationPage(t *testing.T) {
+func TestGeneratedConfigurationPage(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(`# Configuration
 
 Every key can stand in a file (` + "`--config F.yaml`" + `, keys of the task under ` + "`task:`" + `), after
-` + "`--set key=value`" + `, or, but for the task's, as a flag ` + "`--key value`" + `. What comes later in this list wins:
+` + "`--set key=value`" + `, or, but for the task's and the two sums, as a flag ` + "`--key value`" + `. What comes later in this list wins:
 defaults, ` + "`--config`, `--set`" + `, flag. Unknown and duplicate keys are errors.
 
 A run can be resumed with other values of the keys marked *free*; with another value of any other key it

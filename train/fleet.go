@@ -69,6 +69,9 @@ type Snapshot struct {
 func OpenFleet(configs []Config, resume []*Snapshot, log *slog.Logger) (Fleet, error) {
 	for i := range configs {
 		c, err := configs[i].Resolve()
+		if err == nil {
+			c, err = c.Summed()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +87,24 @@ func OpenFleet(configs []Config, resume []*Snapshot, log *slog.Logger) (Fleet, e
 		return openFleet[float32](configs, resume, log)
 	}
 	return openFleet[float64](configs, resume, log)
+}
+
+// Summed returns the configuration with the SHA-256 of the weights that it names
+// filled in, where they are not.
+func (c Config) Summed() (Config, error) {
+	for _, f := range []struct {
+		path string
+		sum  *string
+	}{{c.Init, &c.InitSHA256}, {c.Teacher, &c.TeacherSHA256}} {
+		if f.path != "" && *f.sum == "" {
+			sum, err := FileSum(f.path)
+			if err != nil {
+				return c, err
+			}
+			*f.sum = sum
+		}
+	}
+	return c, nil
 }
 
 type fleet[F kernels.Float] struct {
@@ -104,12 +125,15 @@ type member[F kernels.Float] struct {
 
 func openFleet[F kernels.Float](configs []Config, resume []*Snapshot, log *slog.Logger) (_ *fleet[F], err error) {
 	f := &fleet[F]{}
-	if f.backend, err = OpenBackend[F](configs[0].Device, 1, log); err != nil {
+	if f.backend, err = OpenBackend[F](configs[0].Device, len(configs), 1, log); err != nil {
 		return nil, err
 	}
 	for i, cfg := range configs {
 		m := &member[F]{cfg: cfg}
 		if m.net, err = newNetwork[F](&m.cfg); err != nil {
+			break
+		}
+		if err = initialise(&m.cfg, m.net); err != nil {
 			break
 		}
 		m.state = &state{FormatVersion: formatVersion, Identity: m.cfg.identity(), Info: f.backend.Info()}
@@ -279,10 +303,8 @@ func (s Snapshot) Folder(dir string, cfg Config) error {
 	if err := json.Unmarshal(s.State, &st); err != nil {
 		return fmt.Errorf("a snapshot's state: %w", err)
 	}
-	if cfg.Teacher != "" && cfg.TeacherSHA256 == "" {
-		if cfg.TeacherSHA256, err = FileSum(cfg.Teacher); err != nil {
-			return err
-		}
+	if cfg, err = cfg.Summed(); err != nil {
+		return err
 	}
 	if st.Identity != cfg.identity() {
 		return errors.New("a snapshot of another configuration")

@@ -29,23 +29,26 @@ const (
 type journal struct {
 	metrics, timing, events *appender
 	board                   *tfevents.Writer
+	rows                    int     // of metrics.csv when it was opened
 	seconds                 float64 // computing time up to the last row of timing.csv
 }
 
 // openJournal opens the three files in dir for the steps after the given one.
 func openJournal(fsys atomicfs.FS, dir string, step int) (*journal, error) {
 	var j journal
-	var err error
-	if j.metrics, _, err = openTable(fsys, filepath.Join(dir, metricsFile), metricsHeader, step); err != nil {
+	metrics, rows, err := openTable(fsys, filepath.Join(dir, metricsFile), metricsHeader, step)
+	if err != nil {
 		return nil, err
 	}
-	var last string
-	if j.timing, last, err = openTable(fsys, filepath.Join(dir, timingFile), timingHeader, step); err != nil {
+	j.metrics, j.rows = metrics, len(rows)
+	if j.timing, rows, err = openTable(fsys, filepath.Join(dir, timingFile), timingHeader, step); err != nil {
 		j.Close()
 		return nil, err
 	}
-	if fields := strings.Split(last, ","); len(fields) == 3 {
-		j.seconds, _ = strconv.ParseFloat(fields[1], 64) // the header row is no number and leaves 0
+	if len(rows) > 0 {
+		if fields := strings.Split(rows[len(rows)-1], ","); len(fields) == 3 {
+			j.seconds, _ = strconv.ParseFloat(fields[1], 64) // a damaged row leaves 0
+		}
 	}
 	if err := j.openEvents(fsys, filepath.Join(dir, eventsFile), step); err != nil {
 		j.Close()
@@ -120,25 +123,22 @@ func (j *journal) Close() error {
 }
 
 // openTable opens a CSV file whose first column is a gradient step, cut back to
-// the given step, and returns its last row.
-func openTable(fsys atomicfs.FS, path, header string, step int) (*appender, string, error) {
+// the given step, and returns the rows that are left.
+func openTable(fsys atomicfs.FS, path, header string, step int) (a *appender, rows []string, err error) {
 	old, err := readIfThere(fsys, path)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	kept := header
-	last := ""
 	for line := range strings.Lines(strings.TrimPrefix(string(old), header)) {
 		first, _, _ := strings.Cut(line, ",")
 		n, err := strconv.Atoi(first)
 		if err != nil || n > step || !strings.HasSuffix(line, "\n") {
 			break // a killed run's torn or surplus rows
 		}
-		kept += line
-		last = strings.TrimSuffix(line, "\n")
+		rows = append(rows, line)
 	}
-	a, err := openAppender(fsys, path, old, []byte(kept))
-	return a, last, err
+	a, err = openAppender(fsys, path, old, []byte(header+strings.Join(rows, "")))
+	return a, rows, err
 }
 
 // appender adds to the end of a file, through a buffer.

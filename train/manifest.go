@@ -46,6 +46,7 @@ func (t *training[F]) writeManifest(weights []byte) error {
 		Platform:      runtime.GOOS + "/" + runtime.GOARCH,
 		Cores:         runtime.NumCPU(),
 		ComputedBy:    t.info,
+		InitSHA256:    t.cfg.InitSHA256,
 		GradientStep:  t.net.Step,
 	}
 	m.Host, _ = os.Hostname() // a nameless host is no reason to stop
@@ -61,13 +62,6 @@ func (t *training[F]) writeManifest(weights []byte) error {
 	m.ConfigSHA256 = sum(text)
 	if weights != nil {
 		m.WeightsSHA256 = sum(weights)
-	}
-	if t.cfg.Init != "" {
-		data, err := os.ReadFile(t.cfg.Init)
-		if err != nil && t.net.Step == 0 {
-			return err
-		}
-		m.InitSHA256 = sum(data)
 	}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

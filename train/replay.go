@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/npz"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
@@ -87,6 +89,9 @@ func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, 
 // replaceable returns an *input.Error unless a file can be put at path that
 // replaces none of the sources.
 func replaceable(path string, sources ...string) error {
+	if path == "" {
+		return &input.Error{Field: "out", Found: "no file", Allowed: "a name that is free, or a file to replace"}
+	}
 	there, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder, err := os.Stat(filepath.Dir(path))
@@ -109,7 +114,8 @@ func replaceable(path string, sources ...string) error {
 	return nil
 }
 
-func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Objective, opt Options) (ReplaySummary, error) {
+func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Objective, opt Options) (s ReplaySummary, err error) {
+	defer panics.Return(&err) // a device's failure
 	w, err := LoadWeights(cfg.Weights)
 	if err != nil {
 		return ReplaySummary{}, err
@@ -129,7 +135,7 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 			return ReplaySummary{}, err
 		}
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, opt.Log)
+	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
 	if err != nil {
 		return ReplaySummary{}, err
 	}
@@ -196,8 +202,13 @@ func readDecisions(path string, s *task.Session) (*kernels.Decisions, error) {
 		return array
 	}
 	for _, array := range []string{"trial", "step", "feedback"} {
-		if _, err := f.Want(name(array), -1); err != nil {
+		shape, err := f.Want(name(array), -1)
+		if err != nil {
 			return nil, err
+		}
+		if most := s.Trials() * s.Rule().MaxSteps; shape[0] > most { // before it is read: it could fill the memory
+			return nil, &input.Error{File: path, Field: name(array), Found: fmt.Sprintf("%d values", shape[0]),
+				Allowed: fmt.Sprintf("one per RNN step, of which the session has %d at most", most)}
 		}
 	}
 	var d kernels.Decisions

@@ -287,6 +287,7 @@ func TestReplayRefusals(t *testing.T) {
 		"task":                     func(c *ReplayConfig) { c.Task.Hazard = -1 },
 		"task of fewer steps":      func(c *ReplayConfig) { c.Task.MaxObservations = 5 },
 		"no folder for the result": func(c *ReplayConfig) { c.Out = filepath.Join(filepath.Dir(c.Out), "none", "replay.npz") },
+		"no name for the result":   func(c *ReplayConfig) { c.Out = "" },
 		"a folder as the result":   func(c *ReplayConfig) { c.Out = filepath.Dir(c.Out) },
 		"beneath a file":           func(c *ReplayConfig) { c.Out = filepath.Join(text, "replay.npz") },
 		"over its own session": func(c *ReplayConfig) {
@@ -294,6 +295,7 @@ func TestReplayRefusals(t *testing.T) {
 			c.Out = c.Session
 		},
 		"a strength below 0":  session(func(s *task.Session) { s.Strength[1] = -1 }),
+		"too many decisions":  decisions(func(d *kernels.Decisions) { d.Feedback = slices.Repeat([]float64{1}, 1_000_000) }),
 		"no finite feedback":  decisions(func(d *kernels.Decisions) { d.Feedback[2] = math.NaN() }),
 		"a step left out":     decisions(func(d *kernels.Decisions) { d.Step[1] = 2 }),
 		"a trial left out":    decisions(func(d *kernels.Decisions) { d.Trial[0] = 1 }),

@@ -16,6 +16,7 @@ import (
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
@@ -30,6 +31,7 @@ const (
 
 const (
 	rolloutDir = "rollout"      // within a run's folder
+	distillDir = "distill"      // likewise: its students
 	makingLock = ".making.lock" // likewise
 	makingPoll = 100 * time.Millisecond
 )
@@ -155,25 +157,38 @@ func RolloutMade(ctx context.Context, run string, opt Options) (RolloutSummary, 
 }
 
 // Claim waits until no other process makes something of the run, such as its
-// rollout, and holds off others until it is released. A training run that starts sweeps the folder of
-// unfinished files, so it is held off too; one that is going on already has done
-// so.
+// rollout, and holds off others until it is released. What killed processes left
+// unfinished in the run's folder is removed. A training run that starts does so
+// too and is held off; where one is going on, it has done so already.
 func Claim(ctx context.Context, run string) (release func(), err error) {
 	making := flock.New(filepath.Join(run, makingLock))
 	if _, err := making.TryLockContext(ctx, makingPoll); err != nil {
 		return nil, fmt.Errorf("waiting for another process that makes something of %s: %w", run, err)
 	}
 	training := flock.New(filepath.Join(run, lockFile))
-	if _, err := training.TryRLock(); err != nil {
+	idle, err := training.TryRLock()
+	if err != nil {
 		making.Unlock()
 		return nil, fmt.Errorf("locking %s: %w", run, err)
 	}
-	return func() { training.Unlock(); making.Unlock() }, nil
+	release = func() { training.Unlock(); making.Unlock() }
+	if idle {
+		err = atomicfs.Recover(atomicfs.OS, run)
+	}
+	// What is trained there replaces folders by itself.
+	if err = errors.Join(err, atomicfs.CleanTemp(atomicfs.OS, filepath.Join(run, distillDir))); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // made returns the summary of the rollout in the folder out, if it was made from
 // these weights and settings, and otherwise why it has to be made.
 func made(fsys atomicfs.FS, out string, w Weights, cfg RolloutConfig) (s RolloutSummary, why string) {
+	if _, err := fsys.Lstat(out); errors.Is(err, fs.ErrNotExist) {
+		return s, "there is none yet"
+	}
 	for _, name := range []string{trialsFile, statesFile, sessionFile, summaryFile} {
 		if _, err := fsys.Lstat(filepath.Join(out, name)); err != nil {
 			return s, "it has no " + name
@@ -243,12 +258,13 @@ func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 
 // record makes the rollout in stretches of the given number of trials, 0 for
 // one that suits the network.
-func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (RolloutSummary, error) {
+func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (s RolloutSummary, err error) {
+	defer panics.Return(&err) // a device's failure
 	theta, err := thetaAs[F](w)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	backend, err := OpenBackend[F](cfg.Device, 1, opt.Log)
+	backend, err := OpenBackend[F](cfg.Device, 1, 1, opt.Log)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
@@ -267,7 +283,6 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 		stretch = suitable(w.N, cfg.Task.MaxSteps())
 	}
 	r := newRecording(backend, theta, w.N, cfg, opt, stretch)
-	var s RolloutSummary
 	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
 		if err := r.write(ctx, dir); err != nil {
 			return err

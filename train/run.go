@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -16,13 +18,14 @@ import (
 	"radd/graph"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/task"
 )
 
 // ErrStopped says that a run was asked to stop and did so behind a checkpoint,
 // from which it can be resumed.
-var ErrStopped = errors.New("stopped after writing a checkpoint; run again with --resume to go on")
+var ErrStopped = errors.New("stopped after writing a checkpoint")
 
 // Options are what a run, or what is made of one, needs besides its configuration. The zero value works.
 type Options struct {
@@ -51,29 +54,30 @@ func (o Options) Filled() Options {
 type State struct {
 	GradientStep  int // done
 	GradientSteps int // to do in all
-	Loss          float64
+	Loss          task.Ratio
 	Figures
 }
 
 // Figures are behaviour over a number of gradient steps' sessions.
 type Figures struct {
-	RNNStepsPerTrial float64  `json:"rnn_steps_per_trial"`
-	ActionRate       float64  `json:"action_rate"`
-	CorrectPerTrial  float64  `json:"correct_per_trial"`
-	CorrectPerAction *float64 `json:"correct_per_action"` // null where no action was taken
+	RNNStepsPerTrial task.Ratio `json:"rnn_steps_per_trial"`
+	ActionRate       task.Ratio `json:"action_rate"`
+	CorrectPerTrial  task.Ratio `json:"correct_per_trial"`
+	CorrectPerAction task.Ratio `json:"correct_per_action"` // null where no action was taken
 }
 
 // Summary tells of a finished or stopped run. Loss, gradient norm and figures
 // are means over the last 100 gradient steps; trials, RNN steps and seconds are
-// over the whole run.
+// over the whole run. Before the first gradient step there are no means: NaN,
+// null in JSON.
 type Summary struct {
-	Out           string  `json:"out"`
-	Hidden        int     `json:"hidden"`
-	Objective     string  `json:"objective"`
-	Reduction     string  `json:"reduction"`
-	GradientSteps int     `json:"gradient_steps"`
-	Loss          float64 `json:"loss"`
-	GradientNorm  float64 `json:"gradient_norm"`
+	Out           string     `json:"out"`
+	Hidden        int        `json:"hidden"`
+	Objective     string     `json:"objective"`
+	Reduction     string     `json:"reduction"`
+	GradientSteps int        `json:"gradient_steps"`
+	Loss          task.Ratio `json:"loss"`
+	GradientNorm  task.Ratio `json:"gradient_norm"`
 	Figures
 	Trials                 int64   `json:"trials"`
 	RNNSteps               int64   `json:"rnn_steps"`
@@ -150,12 +154,15 @@ type training[F kernels.Float] struct {
 	journal *journal
 	logFile atomicfs.File
 
+	initialised bool // the network's parameters are those to start from
+
 	computing time.Duration // since the last row of timing.csv
 	rnnSteps  int64         // likewise
 }
 
 func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Options) (sum Summary, err error) {
-	backend, err := OpenBackend[F](cfg.Device, cfg.Jobs, opt.Log)
+	defer panics.Return(&err) // a device's failure
+	backend, err := OpenBackend[F](cfg.Device, 1, cfg.Jobs, opt.Log)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -164,7 +171,16 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if err != nil {
 		return Summary{}, err
 	}
-	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net}
+	begun, err := goesOn(dir, &cfg, opt)
+	if err != nil {
+		return Summary{}, err
+	}
+	if !begun { // before the folder is made: the weights to start from may be at fault
+		if err := initialise(&cfg, net); err != nil {
+			return Summary{}, err
+		}
+	}
+	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net, initialised: !begun}
 	unlock, err := t.enter()
 	if err != nil {
 		return Summary{}, err
@@ -183,8 +199,8 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	return t.summary(), err
 }
 
-// newNetwork returns the network that the run starts with, and its teacher, if
-// it has one; it fills in the teacher's SHA-256.
+// newNetwork returns a network without parameters yet, and its teacher, if it
+// has one; it fills in the teacher's SHA-256.
 func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 	shape := kernels.Shape{N: cfg.Hidden}
 	net := &kernels.Network[F]{
@@ -199,35 +215,68 @@ func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
 		Velocity:     make([]F, shape.Size()),
 	}
 	if cfg.Teacher != "" {
-		n, theta, _, err := kernels.ReadWeights(cfg.Teacher)
+		w, err := LoadWeights(cfg.Teacher)
 		if err != nil {
 			return nil, err
 		}
-		data, err := os.ReadFile(cfg.Teacher)
-		if err != nil {
-			return nil, err
-		}
-		if was, is := cfg.TeacherSHA256, sum(data); was != "" && was != is {
-			return nil, &input.Error{File: cfg.Teacher, Found: "SHA-256 " + is, Allowed: was + ", the teacher that the run was started with",
+		if was := cfg.TeacherSHA256; was != "" && was != w.SHA256 {
+			return nil, &input.Error{File: cfg.Teacher, Found: "SHA-256 " + w.SHA256, Allowed: was + ", the teacher that the run was started with",
 				Do: "put those weights back, or distil into another folder"}
 		}
-		cfg.TeacherSHA256 = sum(data)
-		net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: n}, Theta: convert[F](theta)}
+		theta, err := thetaAs[F](w)
+		if err != nil {
+			return nil, err
+		}
+		cfg.TeacherSHA256 = w.SHA256
+		net.Teacher = &kernels.Teacher[F]{Shape: kernels.Shape{N: w.N}, Theta: theta}
 	}
-	if cfg.Init == "" {
-		kernels.Init(shape, cfg.Seed, net.Theta)
-		return net, nil
-	}
-	n, theta, _, err := kernels.ReadWeights(cfg.Init)
-	if err != nil {
-		return nil, err
-	}
-	if n != cfg.Hidden {
-		return nil, &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", n),
-			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", n)}
-	}
-	copy(net.Theta, convert[F](theta))
 	return net, nil
+}
+
+// goesOn reports whether the folder holds a run with a checkpoint to go on from.
+// The weights that it started from are then not needed any more and may be gone;
+// it fills in the SHA-256 that they had.
+func goesOn(dir string, cfg *Config, opt Options) (bool, error) {
+	if !opt.Resume || !IsRun(dir) {
+		return false, nil
+	}
+	steps, err := checkpointSteps(opt.FS, dir)
+	if err != nil || len(steps) == 0 {
+		return false, err
+	}
+	started, err := ReadRunConfig(dir)
+	if err == nil && cfg.Init == started.Init && cfg.InitSHA256 == "" {
+		cfg.InitSHA256 = started.InitSHA256
+	}
+	return true, err
+}
+
+// initialise assigns the parameters that a run starts with: fresh ones or those
+// of a file, whose SHA-256 it fills in.
+func initialise[F kernels.Float](cfg *Config, net *kernels.Network[F]) error {
+	if cfg.Init == "" {
+		kernels.Init(net.Shape, cfg.Seed, net.Theta)
+		return nil
+	}
+	w, err := LoadWeights(cfg.Init)
+	if err != nil {
+		return err
+	}
+	if w.N != cfg.Hidden {
+		return &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", w.N),
+			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", w.N)}
+	}
+	if cfg.InitSHA256 != "" && cfg.InitSHA256 != w.SHA256 {
+		return &input.Error{File: cfg.Init, Found: "SHA-256 " + w.SHA256, Allowed: cfg.InitSHA256 + ", the weights that the run was started with",
+			Do: "put those weights back, or train into another folder"}
+	}
+	theta, err := thetaAs[F](w)
+	if err != nil {
+		return err
+	}
+	cfg.InitSHA256 = w.SHA256
+	copy(net.Theta, theta)
+	return nil
 }
 
 // enter checks that the folder can be used, makes it where it is missing and
@@ -255,12 +304,18 @@ func (t *training[F]) enter() (unlock func(), err error) {
 
 // admit returns an *input.Error where the folder cannot take this run.
 func (t *training[F]) admit() error {
+	if t.dir == "" {
+		return &input.Error{Field: "out", Found: "no folder", Allowed: "a folder that is absent or empty"}
+	}
 	stat, err := t.FS.Lstat(t.dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err == nil && stat.Mode()&os.ModeSymlink != 0 {
 		stat, err = os.Stat(t.dir)
+	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, os.ErrNotExist) { // a file on the way, a link to nothing
+		return unreadable(t.dir, err)
 	}
 	if err != nil {
 		return err
@@ -310,6 +365,11 @@ func (t *training[F]) prepare() error {
 			Allowed: fmt.Sprintf("%d, which are done, or more", s.GradientStep)}
 	}
 	if s == nil {
+		if !t.initialised { // the checkpoints have just been removed
+			if err := initialise(&t.cfg, t.net); err != nil {
+				return err
+			}
+		}
 		s = &state{FormatVersion: formatVersion, Identity: t.cfg.identity(), Info: t.info}
 	}
 	if s.Info != t.info {
@@ -333,13 +393,32 @@ func (t *training[F]) prepare() error {
 		if err := t.keep(weightsFile, weights); err != nil {
 			return err
 		}
-		t.Log.Info("resuming", "gradient_step", s.GradientStep)
+		message := "resuming"
+		if s.GradientStep == t.cfg.GradientSteps {
+			message = "finished before"
+		}
+		t.Log.Info(message, "run", t.dir, "gradient_step", s.GradientStep)
 	}
 	if err := t.writeManifest(weights); err != nil {
 		return err
 	}
-	t.journal, err = openJournal(t.FS, t.dir, s.GradientStep)
-	return err
+	if t.journal, err = openJournal(t.FS, t.dir, s.GradientStep); err != nil {
+		return err
+	}
+	if want := t.rows(s.GradientStep); t.journal.rows != want {
+		t.Log.Warn("metrics.csv lacks rows of gradient steps that are done: somebody changed or removed it",
+			"run", t.dir, "rows", t.journal.rows, "of", want)
+	}
+	return nil
+}
+
+// rows returns the rows that metrics.csv has after that many gradient steps.
+func (t *training[F]) rows(steps int) int {
+	rows := steps / t.cfg.MetricsEvery
+	if t.cfg.MetricsEvery > 1 && steps > 0 {
+		rows++ // the first step's
+	}
+	return rows
 }
 
 // keep gives the file those bytes, if it does not hold them yet.
@@ -403,7 +482,7 @@ func (t *training[F]) loop(ctx context.Context) error {
 			saved = time.Now()
 		}
 		if ctx.Err() != nil && step < t.cfg.GradientSteps {
-			t.Log.Info("stopped", "gradient_step", step)
+			t.Log.Info("stopped", "run", t.dir, "gradient_step", step)
 			return ErrStopped
 		}
 	}
@@ -440,28 +519,25 @@ func (t *training[F]) progress() State {
 	return State{GradientStep: t.net.Step, GradientSteps: t.cfg.GradientSteps, Loss: loss, Figures: f}
 }
 
-// averages returns means over the recent gradient steps.
-func (s *state) averages() (loss, norm float64, f Figures) {
+// averages returns means over the recent gradient steps, NaN where there are
+// none.
+func (s *state) averages() (loss, norm task.Ratio, f Figures) {
+	if len(s.Recent) == 0 {
+		loss, norm = task.Ratio(math.NaN()), task.Ratio(math.NaN())
+	}
 	var r kernels.Record
 	for _, x := range s.Recent {
-		loss += x.Loss / float64(len(s.Recent))
-		norm += x.GradientNorm / float64(len(s.Recent))
+		loss += task.Ratio(x.Loss / float64(len(s.Recent)))
+		norm += task.Ratio(x.GradientNorm / float64(len(s.Recent)))
 		r.Tally(x.RNNSteps, x.Behaviour)
 	}
-	if r.Trials > 0 {
-		trials := float64(r.Trials)
-		f = Figures{RNNStepsPerTrial: float64(r.RNNSteps) / trials, ActionRate: float64(r.Actions) / trials,
-			CorrectPerTrial: float64(r.Correct) / trials}
-	}
-	if r.Actions > 0 {
-		ratio := float64(r.Correct) / float64(r.Actions)
-		f.CorrectPerAction = &ratio
-	}
-	return loss, norm, f
+	ratio := func(a, b int) task.Ratio { return task.Ratio(float64(a) / float64(b)) }
+	return loss, norm, Figures{RNNStepsPerTrial: ratio(r.RNNSteps, r.Trials), ActionRate: ratio(r.Actions, r.Trials),
+		CorrectPerTrial: ratio(r.Correct, r.Trials), CorrectPerAction: ratio(r.Correct, r.Actions)}
 }
 
 func (t *training[F]) summary() Summary {
-	s := summarize(&t.cfg, t.state, t.journal.seconds)
+	s := summarize(&t.cfg, t.state, t.journal.seconds+t.computing.Seconds())
 	s.Out = t.dir
 	return s
 }

@@ -3,7 +3,9 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -205,6 +207,25 @@ func TestResume(t *testing.T) {
 		mustRun(t, dir, c, Options{Resume: true})
 		same(t, dir, whole)
 	})
+	t.Run("metrics lost", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		every := c
+		every.MetricsEvery = 5
+		var messages bytes.Buffer
+		opt := Options{Resume: true, Log: slog.New(slog.NewTextHandler(&messages, nil))}
+		mustRun(t, dir, every, opt)
+		mustRun(t, dir, every, opt)
+		if strings.Contains(messages.String(), "lacks") || !strings.Contains(messages.String(), "finished before") {
+			t.Errorf("of a finished run it was said:\n%s", messages.String())
+		}
+		if err := os.WriteFile(filepath.Join(dir, metricsFile), []byte(metricsHeader), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, dir, every, opt)
+		if !strings.Contains(messages.String(), "lacks rows") || !strings.Contains(messages.String(), "rows=0 of=3") {
+			t.Errorf("lost metrics went unmentioned:\n%s", messages.String())
+		}
+	})
 	t.Run("newest checkpoint broken", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		mustRun(t, dir, c, Options{})
@@ -241,6 +262,23 @@ func TestResume(t *testing.T) {
 			t.Errorf("error %v, want one of input", err)
 		}
 	})
+	t.Run("configuration of another run", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		larger := c
+		larger.Hidden++
+		text, err := larger.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, configFile), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Run(context.Background(), dir, larger, Options{Resume: true})
+		if !input.Is(err) || !strings.Contains(err.Error(), "another configuration") {
+			t.Errorf("error %v, want one of input that does not take the checkpoints for damaged", err)
+		}
+	})
 	t.Run("before the first checkpoint", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		mustRun(t, dir, c, Options{})
@@ -256,6 +294,10 @@ func TestRefusals(t *testing.T) {
 	file := filepath.Join(full, "notes.txt")
 	finished := filepath.Join(t.TempDir(), "run")
 	mustRun(t, finished, small(), Options{})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
 	for name, v := range map[string]struct {
 		dir    string
 		change func(*Config)
@@ -264,6 +306,8 @@ func TestRefusals(t *testing.T) {
 		"folder not empty":          {full, nil, false},
 		"folder of something else":  {full, nil, true},
 		"a file":                    {file, nil, false},
+		"a file on the way":         {filepath.Join(file, "run"), nil, false},
+		"a link to nothing":         {link, nil, false},
 		"a run, without --resume":   {finished, nil, false},
 		"no units":                  {"", func(c *Config) { c.Hidden = 0 }, false},
 		"unrolled":                  {"", func(c *Config) { c.Engine = "unrolled" }, false},
@@ -289,6 +333,11 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no name", func(t *testing.T) {
+		if _, err := Run(context.Background(), "", small(), Options{}); !input.Is(err) {
+			t.Errorf("error %v, want one of input", err)
+		}
+	})
 	t.Run("gpu", func(t *testing.T) {
 		c := small()
 		c.Device = "gpu"
@@ -336,14 +385,64 @@ func TestInitFromWeights(t *testing.T) {
 	}
 }
 
+// A run needs the weights that it starts from until its first checkpoint, and
+// no others will do.
+func TestInitGoneOrChanged(t *testing.T) {
+	first, other := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "other")
+	c := small()
+	mustRun(t, first, c, Options{})
+	c.Seed = 9
+	mustRun(t, other, c, Options{})
+	init := filepath.Join(t.TempDir(), "init.safetensors")
+	put := func(run string) {
+		if err := os.WriteFile(init, read(t, filepath.Join(run, weightsFile)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(first)
+	c.Init = init
+	whole, dir := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "run")
+	mustRun(t, whole, c, Options{})
+	short := c
+	short.GradientSteps = 7
+	mustRun(t, dir, short, Options{})
+	manifest := read(t, filepath.Join(dir, manifestFile))
+	if want := sum(read(t, init)); !bytes.Contains(manifest, []byte(`"init_sha256": "`+want)) {
+		t.Errorf("the manifest has not the SHA-256 %s:\n%s", want, manifest)
+	}
+
+	put(other)
+	stored, err := ReadRunConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Rename(filepath.Join(dir, checkpointsDir), filepath.Join(dir, "elsewhere"))
+	if _, err := Run(context.Background(), dir, stored, Options{Resume: true}); !input.Is(err) || !strings.Contains(err.Error(), init) {
+		t.Errorf("from the start with other weights: error %v, want one of input that names them", err)
+	}
+	os.Rename(filepath.Join(dir, "elsewhere"), filepath.Join(dir, checkpointsDir))
+
+	if err := os.Remove(init); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, dir, c, Options{Resume: true})
+	same(t, dir, whole)
+	if after := read(t, filepath.Join(dir, manifestFile)); !bytes.Contains(after, manifest[bytes.Index(manifest, []byte(`"init_sha256"`)):][:80]) {
+		t.Errorf("the manifest of the resumed run tells of other weights to start from:\n%s", after)
+	}
+}
+
 func TestNonFinite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	c := small()
 	c.LearningRate, c.Reduction, c.GradientSteps = 1e38, "sum", 100
-	_, err := Run(context.Background(), dir, c, Options{})
+	s, err := Run(context.Background(), dir, c, Options{})
 	var bad *kernels.NonFiniteError
 	if !errors.As(err, &bad) {
 		t.Fatalf("error %v, want a NonFiniteError", err)
+	}
+	if text, err := json.Marshal(s); err != nil || s.GradientSteps != 0 || s.Seconds <= 0 || !bytes.Contains(text, []byte(`"loss":null`)) {
+		t.Errorf("summary of a run that failed in its first gradient step: %s, %v", text, err)
 	}
 	for _, name := range []string{"report.json", weightsFile, momentumFile, "session-0.npz"} {
 		read(t, filepath.Join(dir, evidenceDir, name))

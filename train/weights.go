@@ -47,6 +47,13 @@ func LoadWeights(path string) (Weights, error) {
 
 // FileSum returns the SHA-256 of a file, in hexadecimal, or an *input.Error.
 func FileSum(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // a device or a pipe may never end, and is not read twice
+		err = errors.New("not a file")
+	}
+	if err != nil {
+		return "", unreadable(path, err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", unreadable(path, err)

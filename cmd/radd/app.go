@@ -10,6 +10,7 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -19,14 +20,15 @@ import (
 
 // app is where a command's output goes.
 type app struct {
+	args        []string // of the command line
 	json, quiet bool
 	stdout      io.Writer
 	screen      *screen
 	log         *slog.Logger
 }
 
-func newApp(asJSON, quiet bool) *app {
-	a := &app{json: asJSON, quiet: quiet, stdout: os.Stdout,
+func newApp(args []string, asJSON, quiet bool) *app {
+	a := &app{args: args, json: asJSON, quiet: quiet, stdout: os.Stdout,
 		screen: &screen{out: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}}
 	level := slog.LevelInfo
 	if quiet {
@@ -106,6 +108,35 @@ func (s *screen) clear() {
 	}
 }
 
+// columns returns the width of the terminal.
+func (s *screen) columns() int {
+	if f, ok := s.out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
+
+// fit returns the description of a bar: what is done and, up to a comma, as much
+// of what is told of its state as fits into so many columns.
+func fit(what, text string, columns int) string {
+	if text == "" {
+		return what
+	}
+	for {
+		line := what + "  " + text
+		if utf8.RuneCountInString(line) <= columns {
+			return line
+		}
+		comma := strings.LastIndex(text, ",")
+		if comma < 0 {
+			return what
+		}
+		text = text[:comma]
+	}
+}
+
 // progressEvery is the time between two lines of progress where there is no
 // terminal.
 const progressEvery = 10 * time.Second
@@ -124,22 +155,39 @@ type progress struct {
 	spoken time.Time
 }
 
-// progress begins a work of the given number of parts.
+// progress begins a work of the given number of parts; 0 where reach will tell.
 func (a *app) progress(what string, total int) *progress {
-	p := &progress{app: a, what: what, total: total, start: time.Now(), spoken: time.Now()}
-	if s := a.screen; s.terminal && !a.quiet {
-		s.mu.Lock()
-		s.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(s.out),
-			progressbar.OptionSetDescription(what),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetWidth(24),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetPredictTime(true))
-		s.mu.Unlock()
-	}
+	p := &progress{app: a, what: what, start: time.Now(), spoken: time.Now()}
+	p.of(total)
 	return p
+}
+
+// of sets the number of parts and, the first time, puts up the bar: one without
+// parts would be finished before it begins.
+func (p *progress) of(total int) {
+	s := p.app.screen
+	begins := p.total == 0 && total > 0
+	p.total = total
+	if !begins || !s.terminal || p.app.quiet {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar = progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(s.out),
+		progressbar.OptionSetDescription(p.what),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true))
+}
+
+// room is the columns that the bar leaves for its description: a line that is
+// too long for the terminal could not be drawn over. The bar itself shrinks.
+func (p *progress) room() int {
+	const around = len(" 100% |####| (/) [59m59s:59m59s] ")
+	return p.app.screen.columns() - around - 2*len(fmt.Sprint(p.total))
 }
 
 // resume says that so many parts were done before the work was taken up.
@@ -158,7 +206,7 @@ func (p *progress) add(parts int, text func() string) {
 		defer s.mu.Unlock()
 		if s.bar != nil {
 			if time.Since(p.spoken) > progressEvery/100 {
-				s.bar.Describe(p.what + "  " + text())
+				s.bar.Describe(fit(p.what, text(), p.room()))
 				p.spoken = time.Now()
 			}
 			s.bar.Set(p.done)
@@ -189,12 +237,7 @@ func (p *progress) training(who string) func(train.State) {
 // reach says that so many parts of so many are done.
 func (p *progress) reach(done, total int) {
 	p.mu.Lock()
-	if p.total != total {
-		p.total = total
-		if s := p.app.screen; s.bar != nil {
-			s.bar.ChangeMax(total)
-		}
-	}
+	p.of(total)
 	parts := done - p.done
 	p.mu.Unlock()
 	p.add(parts, func() string { return "" })

@@ -32,7 +32,7 @@ func (c *baselineCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return train.InFile("--kind", err)
 	}
-	t, err := c.task(task.DefaultConfig())
+	t, err := c.task(train.DefaultConfig().Task)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,6 @@ import (
 	"math"
 	"path/filepath"
 
-	"golang.org/x/sync/errgroup"
-
 	"radd/analysis"
 	"radd/distill"
 	"radd/train"
@@ -30,6 +28,19 @@ func (p *plan) rivals() [][]milestone {
 // contests distils the teachers among the networks and has the students play:
 // the first teacher's against everybody, the others' against their teacher.
 func (r *reproducing) contests(ctx context.Context, networks []result, rivals [][]result) ([]*distill.Contest, error) {
+	students := make([][]distill.Contestant, len(r.teachers))
+	parts, within := atOnce(ctx, r.jobs)
+	for i, m := range r.teachers {
+		parts.do(func() (err error) {
+			if students[i], err = r.radd(within, filepath.Join(r.out, m.folder())); err != nil {
+				err = fmt.Errorf("%s: %w", m.folder(), err)
+			}
+			return err
+		})
+	}
+	if err := parts.wait(); err != nil {
+		return nil, err
+	}
 	var contests []*distill.Contest
 	for i, m := range r.teachers {
 		folder := filepath.Join(r.out, m.folder())
@@ -39,10 +50,7 @@ func (r *reproducing) contests(ctx context.Context, networks []result, rivals []
 				teacher = n
 			}
 		}
-		contestants, err := r.radd(ctx, folder)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", folder, err)
-		}
+		contestants := students[i]
 		if i == 0 {
 			traditional, err := r.traditional(ctx, folder)
 			if err != nil {
@@ -83,10 +91,9 @@ func (r *reproducing) traditional(ctx context.Context, run string) (distill.Cont
 	seconds := make([]float64, r.seeds)
 	p := r.app.progress("distilling", r.seeds*r.traditionalSteps)
 	defer p.end()
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(r.jobs)
+	parts, within := atOnce(ctx, r.jobs)
 	for k := range r.seeds {
-		group.Go(func() error {
+		parts.do(func() error {
 			name := "traditional" // of seed 1, as radd distill calls it
 			if k > 0 {
 				name = fmt.Sprintf("traditional-seed-%d", 1+k)
@@ -104,7 +111,7 @@ func (r *reproducing) traditional(ctx context.Context, run string) (distill.Cont
 			return err
 		})
 	}
-	err := group.Wait()
+	err := parts.wait()
 	for _, s := range seconds {
 		c.Seconds += s / float64(r.seeds)
 	}
@@ -146,7 +153,7 @@ func contestMarkdown(c *distill.Contest) string {
 		for _, f := range []struct {
 			analysis.Figure
 			digits int
-		}{{e.RNNStepsPerTrial, 2}, {e.ActionRate, 3}, {e.CorrectPerTrial, 3}, {e.BlockGap, 3}, {e.ZeroBlockGap, 3}, {e.TrialsToRecover, 1}, {e.Agreement, 3}, {e.KL, 3}} {
+		}{{e.RNNStepsPerTrial, 2}, {e.ActionRate, 3}, {e.CorrectPerTrial, 3}, {e.BlockGap, 3}, {e.ZeroBlockGap, 3}, {e.TrialsToRecover, 1}, {e.Agreement, 3}, {e.KL, 4}} {
 			row = append(row, cell(f.Figure, f.digits, e.Players > 1))
 		}
 		rows = append(rows, row)

@@ -161,6 +161,9 @@ func (c *distillCommand) traditional(ctx context.Context, a *app, command *kong.
 		return &input.Error{File: "--resume", Found: "no --out", Do: "leave it away: a run's own student goes on by itself"}
 	}
 	cfg, err := c.config(command)
+	if err == nil {
+		err = a.handOver(ctx, cfg.Device, 1)
+	}
 	if err != nil {
 		return err
 	}
@@ -174,7 +177,7 @@ func (c *distillCommand) traditional(ctx context.Context, a *app, command *kong.
 	}
 	p.end()
 	if err != nil && exitCode(err) != exitStopped && exitCode(err) != exitNonFinite {
-		return err
+		return resumable(err)
 	}
 	return errors.Join(err, a.trained(s), a.finish(traditionalSummary{c.Method, s}))
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"radd/internal/input"
+	"radd/internal/panics"
 	"radd/kernels"
 	"radd/sweep"
 	"radd/train"
@@ -46,6 +47,7 @@ type cli struct {
 	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
 	Sweep     sweepCommand     `cmd:"" help:"Train, roll out and distil many networks, here or on a Slurm cluster."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
+	Bench     benchCommand     `cmd:"" help:"Measure how fast networks are trained here."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 
 	JSON    bool             `name:"json" help:"Print the summary as one JSON object, the last line of standard output."`
@@ -58,8 +60,12 @@ func main() { os.Exit(radd(os.Args[1:])) }
 // radd runs one command and returns the exit code.
 func radd(args []string) (code int) {
 	defer func() {
-		if fault := recover(); fault != nil {
-			fmt.Fprintf(os.Stderr, "radd: this is a bug in radd, please report it: %v\n\n%s", fault, debug.Stack())
+		if value := recover(); value != nil {
+			stack := debug.Stack()
+			if fault, ok := value.(*panics.Error); ok { // from another goroutine
+				stack = fault.Stack
+			}
+			fmt.Fprintf(os.Stderr, "radd: this is a bug in radd, please report it: %v\n\n%s", value, stack)
 			code = exitFailed
 		}
 	}()
@@ -70,7 +76,6 @@ func radd(args []string) (code int) {
 		kong.Vars{"version": version()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.PostBuild(describeKeys),
-		kong.UsageOnError(),
 	)
 	if err != nil {
 		panic(err)
@@ -88,11 +93,21 @@ func radd(args []string) (code int) {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	a := newApp(args, c.JSON, c.Quiet)
+	unregister := context.AfterFunc(ctx, func() {
+		stop()
+		a.log.Info("stopping; a second Ctrl-C ends at once")
+	})
+	defer unregister() // before the deferred stop, which ends ctx as well
 
-	a := newApp(c.JSON, c.Quiet)
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(a, command)
+	if fault := (*panics.Error)(nil); errors.As(err, &fault) {
+		panic(fault)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted: nothing was written")
+	}
 	if err != nil {
 		a.screen.clear()
 		fmt.Fprintf(os.Stderr, "radd: %v\n", err)

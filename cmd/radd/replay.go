@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"radd/task"
 	"radd/train"
 )
 
@@ -31,7 +30,10 @@ gradient by every weight.
 
 // Run implements the command.
 func (c *replayCommand) Run(ctx context.Context, a *app) error {
-	t, err := c.task(task.DefaultConfig())
+	if err := a.handOver(ctx, c.Device, 1); err != nil {
+		return err
+	}
+	t, err := c.task(train.DefaultConfig().Task)
 	if err != nil {
 		return err
 	}

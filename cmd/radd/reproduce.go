@@ -12,16 +12,15 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"radd/distill"
 	"radd/internal/atomicfs"
+	"radd/internal/input"
 	"radd/task"
 	"radd/train"
 )
 
 type reproduceCommand struct {
-	Out  string `default:"runs" help:"Folder for all runs and results." placeholder:"DIR"`
+	Out  string `default:"runs" help:"Folder for all runs and results."`
 	Full bool   `help:"Go on to 100,000 gradient steps with both objectives."`
 	Jobs int    `default:"0" help:"Networks trained at once; 0 means one per core."`
 }
@@ -109,6 +108,12 @@ type reproduction struct {
 
 // Run implements the command.
 func (c *reproduceCommand) Run(ctx context.Context, a *app) error {
+	if c.Out == "" {
+		return &input.Error{File: "--out", Found: "no folder", Allowed: "a folder, absent or of this command's"}
+	}
+	if c.Jobs < 0 {
+		return &input.Error{File: "--jobs", Found: fmt.Sprint(c.Jobs), Allowed: "0 or more"}
+	}
 	return reproduce(ctx, a, c.Out, c.Jobs, mainJob(c.Full))
 }
 
@@ -132,10 +137,7 @@ func reproduce(ctx context.Context, a *app, out string, jobs int, pl plan) error
 	summary := reproduction{Version: version()}
 	err := r.all(ctx, &summary)
 	a.screen.clear()
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("%w (radd reproduce goes on where it was)", train.ErrStopped)
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	summary.Seconds = time.Since(start).Seconds()
@@ -150,35 +152,37 @@ func (r *reproducing) all(ctx context.Context, summary *reproduction) error {
 		total += chain[len(chain)-1].gradientSteps
 	}
 	r.progress = r.app.progress("training", total)
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(r.jobs)
+	parts, within := atOnce(ctx, r.jobs)
 	networks, small := make([][]result, len(r.chains)), make([][]result, len(rivals))
 	for i := len(r.chains) - 1; i >= 0; i-- { // the longest first
-		group.Go(func() (err error) {
+		parts.do(func() (err error) {
 			networks[i], err = r.chain(within, r.chains[i], true)
 			return err
 		})
 	}
 	for i, chain := range rivals {
-		group.Go(func() (err error) {
+		parts.do(func() (err error) {
 			small[i], err = r.chain(within, chain, false)
 			return err
 		})
 	}
 	actors := make([]result, len(task.Kinds()))
 	for i, kind := range task.Kinds() {
-		group.Go(func() (err error) {
+		parts.do(func() (err error) {
 			actors[i], err = r.actor(within, kind)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := parts.wait(); err != nil {
 		return err
 	}
 	r.progress.end()
 	summary.Results = append(slices.Concat(networks...), actors...)
 	var err error
 	summary.Contests, err = r.contests(ctx, slices.Concat(networks...), small)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w; radd reproduce goes on from there", train.ErrStopped)
+	}
 	return err
 }
 

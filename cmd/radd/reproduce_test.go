@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"radd/internal/panics"
+	"radd/train"
 )
 
 // small is the main job in a few seconds.
@@ -94,5 +99,42 @@ func TestMainJobIsThePapers(t *testing.T) {
 	}
 	if got := p.chains[1][2]; got != (milestone{objective: "probability", gradientSteps: 100_000}) {
 		t.Errorf("the last network is %+v", got)
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	failed := errors.New("no space left on device")
+	stopped := fmt.Errorf("runs/a: %w", train.ErrStopped)
+	for name, test := range map[string]struct {
+		parts []error
+		want  error
+	}{
+		"all done":                     {[]error{nil, nil}, nil},
+		"stopped":                      {[]error{nil, stopped, context.Canceled}, train.ErrStopped},
+		"stopped, and a part failed":   {[]error{stopped, failed, context.Canceled}, failed},
+		"a part stopped by a failure":  {[]error{failed, stopped}, failed},
+		"a part that was not begun":    {[]error{context.Canceled, nil}, train.ErrStopped},
+		"a part that could not finish": {[]error{nil, failed}, failed},
+	} {
+		if got := outcome(test.parts); !errors.Is(got, test.want) || errors.Is(got, train.ErrStopped) != (test.want == train.ErrStopped) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+// faulty panics where a message is logged.
+type faulty struct{ slog.Handler }
+
+func (faulty) Enabled(context.Context, slog.Level) bool  { return true }
+func (f faulty) WithAttrs([]slog.Attr) slog.Handler      { return f }
+func (faulty) Handle(context.Context, slog.Record) error { panic("mine") }
+
+// A panic in one of the main job's goroutines comes back as an error, and does
+// not end the process with the exit code of bad input.
+func TestReproducePanics(t *testing.T) {
+	a := &app{quiet: true, stdout: &bytes.Buffer{}, screen: &screen{out: &bytes.Buffer{}}, log: slog.New(faulty{})}
+	err := reproduce(context.Background(), a, filepath.Join(t.TempDir(), "runs"), 0, small())
+	if fault := (*panics.Error)(nil); !errors.As(err, &fault) || fault.Value != "mine" {
+		t.Errorf("%v, want the panic", err)
 	}
 }

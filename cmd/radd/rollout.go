@@ -63,6 +63,9 @@ func (c *rolloutCommand) play(ctx context.Context, a *app) (none train.RolloutSu
 	if cfg.Task, err = c.task(cfg.Task); err != nil {
 		return none, err
 	}
+	if err := a.handOver(ctx, c.Device, 1); err != nil {
+		return none, err
+	}
 	p := a.progress("rolling out", 0)
 	defer p.end()
 	opt := train.Options{Version: version(), Log: a.log, Progress: p.reach}

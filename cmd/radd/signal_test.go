@@ -42,7 +42,8 @@ func TestSignals(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		cmd.Process.Signal(signal)
 		cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(stderr.String(), "--resume") {
+		if code := cmd.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(stderr.String(), "--resume") ||
+			!strings.Contains(stderr.String(), "stopping; a second Ctrl-C ends at once") {
 			t.Fatalf("%d: exit code %d after %v, want %d: %s", i, code, signal, exitStopped, stderr)
 		}
 		if found, _ := filepath.Glob(filepath.Join(stopped, "checkpoints", "step-*")); len(found) == 0 {
@@ -61,6 +62,33 @@ func TestSignals(t *testing.T) {
 		if err != nil || !bytes.Equal(a, b) {
 			t.Errorf("%s is not that of a run that was never stopped (%v)", name, err)
 		}
+	}
+}
+
+// What has no checkpoint is interrupted, and leaves nothing.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	weights, err := filepath.Abs("../../testdata/oracle/n50_init.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, stderr := program("rollout", "--weights", weights, "--blocks", "20000", "--out", filepath.Join(dir, "rollout"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 6000 { // until it has begun to write
+		if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(stderr.String(), "radd: interrupted: nothing was written\n") {
+		t.Errorf("exit code %d, want %d: %s", code, exitFailed, stderr)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+		t.Errorf("it left %v", entries)
 	}
 }
 

@@ -50,6 +50,12 @@ func (c *sweepRunCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	const together = 1024 // networks of a shard, at most
+	if !c.DryRun {
+		if err := a.handOver(ctx, s.Base.Device, min(together, s.Networks())); err != nil {
+			return err
+		}
+	}
 	extent, err := s.Extent(ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"radd/internal/panics"
 	"radd/train"
 )
 
@@ -64,6 +65,9 @@ func (c *trainCommand) config(command *kong.Node) (train.Config, error) {
 // Run implements the command.
 func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) error {
 	cfg, err := c.config(command.Selected())
+	if err == nil {
+		err = a.handOver(ctx, cfg.Device, 1)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,9 +75,20 @@ func (c *trainCommand) Run(ctx context.Context, a *app, command *kong.Context) e
 	s, err := train.Run(ctx, c.Out, cfg, train.Options{Resume: c.Resume, Version: version(), Log: a.log, Report: p.training("")})
 	p.end()
 	if err != nil && exitCode(err) != exitStopped && exitCode(err) != exitNonFinite {
-		return err
+		return resumable(err)
+	}
+	if errors.Is(err, train.ErrStopped) {
+		err = fmt.Errorf("%w; run again with --resume to go on", err)
 	}
 	return errors.Join(err, a.trained(s), a.finish(s))
+}
+
+// resumable says what to do where a device failed in a run.
+func resumable(err error) error {
+	if fault := panics.Thrown(nil); errors.As(err, &fault) {
+		return fmt.Errorf("%w; its checkpoints are whole: run again with --resume to go on", err)
+	}
+	return err
 }
 
 // describe tells of a run in progress.

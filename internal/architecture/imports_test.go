@@ -47,7 +47,7 @@ var rules = []rule{
 	{"report", []string{"sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"gonum.org/v1/plot"}},
 	{"bench", []string{"report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
-		nil},
+		[]string{"gonum.org/v1/plot"}}, // its figures are clock readings, which report has none of
 	{"cmd/radd", []string{"bench", "report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/sync"}},
 	{"internal", nil,
@@ -107,13 +107,13 @@ type source struct {
 	old     bool // it has a line of the form before //go:build
 }
 
-// sources parses every Go file of the module that is not a test: all of them,
-// whatever their build tags.
-func sources(t *testing.T) []source {
+// sources parses every Go file of the module, whatever its build tags: the tests
+// too, or all but them.
+func sources(t *testing.T, tests bool) []source {
 	t.Helper()
 	var list []source
 	for _, name := range files(t) {
-		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.Contains("/"+name, "/testdata/") {
+		if path.Ext(name) != ".go" || strings.Contains("/"+name, "/testdata/") || !tests && strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly|parser.ParseComments)
@@ -155,11 +155,27 @@ func headComments(f *ast.File) []*ast.Comment {
 }
 
 func TestImports(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range sources(t, false) {
 		for _, imported := range s.imports {
 			if why := refusal(path.Dir(s.name), imported, s.build); why != "" {
 				t.Errorf("%s imports %s: %s", s.name, imported, why)
 			}
+		}
+	}
+}
+
+// TestDirectDependencies sees to it that go.mod calls indirect only what no file
+// of the module imports.
+func TestDirectDependencies(t *testing.T) {
+	var imports []string
+	for _, s := range sources(t, true) {
+		imports = append(imports, s.imports...)
+	}
+	for line := range strings.Lines(read(t, "go.mod")) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		imported := slices.ContainsFunc(imports, func(i string) bool { return within(i, name) })
+		if imported && strings.Contains(line, "// indirect") {
+			t.Errorf("go.mod: %s is imported, so it belongs in the block of direct dependencies", name)
 		}
 	}
 }
@@ -169,7 +185,7 @@ func TestImports(t *testing.T) {
 func TestBuildTags(t *testing.T) {
 	known := []string{"gpu", "purego", "ignore",
 		"unix", "linux", "darwin", "windows", "amd64", "arm64", "cgo", "race"}
-	for _, s := range sources(t) {
+	for _, s := range sources(t, false) {
 		if s.old {
 			t.Errorf("%s: a +build line; use //go:build", s.name)
 		}

@@ -397,3 +397,37 @@ func TestShortWrite(t *testing.T) {
 		t.Errorf("%q, %v", content, err)
 	}
 }
+
+// Supersede puts a complete folder in the place of another one or of none. After
+// a fault at any call, and Recover, the name stands for the old folder or for
+// the other, whole, and the other is not lost.
+func TestSupersede(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		for n := 0; ; n++ { // n = 0: no fault
+			dir := t.TempDir()
+			plant(t, dir, tree{"next/": "", "next/a": "2"})
+			if old {
+				plant(t, dir, tree{"d/": "", "d/a": "1"})
+			}
+			fsys := faultfs.New(atomicfs.OS, n, syscall.EIO, faultfs.Onwards)
+			path := filepath.Join(dir, "d")
+			err := atomicfs.Supersede(fsys, filepath.Join(dir, "next"), path)
+			if n > 0 && !fsys.Failed() {
+				break
+			}
+			if n == 0 && err != nil {
+				t.Fatal(err)
+			}
+			if err := atomicfs.Recover(atomicfs.OS, dir); err != nil {
+				t.Fatal(err)
+			}
+			got := read(t, dir)
+			switch {
+			case got["d/a"] == "2":
+			case n > 0 && got["next/a"] == "2" && (got["d/a"] == "1") == old:
+			default:
+				t.Errorf("fault at call %d: %v; the parent holds %q", n, err, got)
+			}
+		}
+	}
+}

@@ -466,12 +466,7 @@ func TestMissing(t *testing.T) {
 		t.Error("Has does not know what is there")
 	}
 	_, _, err := f.Int64("i8")
-	wantFault(t, err, "test.npz: i8: there is no such array (allowed: ")
-	for name, want := range map[string]string{"session/i9": "session/i8", "i8": "f8", "bol": "bool", "f4 ": "f4"} {
-		if got := f.nearest(name); !strings.HasPrefix(got, want+", ") || !strings.HasSuffix(got, ", …") {
-			t.Errorf("nearest to %q: %q, not %q first", name, got, want)
-		}
-	}
+	wantFault(t, err, "test.npz: i8: there is no such array (allowed: f8, ")
 }
 
 func TestOpen(t *testing.T) {

@@ -4,7 +4,7 @@ package npz
 // is not safe for concurrent use; several may read from one File.
 type Pieces[T any] struct {
 	array  *array
-	decode func([]byte) T
+	decode decoder[T]
 	left   int // elements not yet read
 	buffer []byte
 	whole  []T // what is left of an array in Fortran order
@@ -23,12 +23,12 @@ func (f *File) Int64Pieces(name string) (*Pieces[int64], error) {
 	return pieces(f, name, "int64, a shorter integer or bool", integers)
 }
 
-func pieces[T any](f *File, name, allowed string, decoders map[string]func([]byte) T) (*Pieces[T], error) {
+func pieces[T any](f *File, name, allowed string, decoders map[string]decoder[T]) (*Pieces[T], error) {
 	a, err := f.open(name)
 	if err != nil {
 		return nil, err
 	}
-	decode, err := decoder(a, allowed, decoders)
+	decode, err := decoderOf(a, allowed, decoders)
 	if err != nil {
 		a.Close()
 		return nil, err

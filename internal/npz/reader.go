@@ -114,26 +114,7 @@ func (f *File) Want(name string, dims ...int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	fits := len(shape) == len(dims)
-	for i := 0; fits && i < len(dims); i++ {
-		fits = dims[i] < 0 || dims[i] == shape[i]
-	}
-	if !fits {
-		return nil, &input.Error{File: f.path, Field: name,
-			Found: "shape " + formatShape(shape), Allowed: formatShape(dims)}
-	}
-	return shape, nil
-}
-
-func formatShape(dims []int) string {
-	text := make([]string, len(dims))
-	for i, dim := range dims {
-		text[i] = "any"
-		if dim >= 0 {
-			text[i] = fmt.Sprint(dim)
-		}
-	}
-	return "(" + strings.Join(text, ", ") + ")"
+	return shape, input.CheckShape(f.path, name, shape, dims)
 }
 
 // Float64 returns an array of float32 or float64, exactly and in row-major
@@ -153,43 +134,64 @@ func (f *File) Bool(name string) ([]bool, []int, error) {
 	return read(f, name, "bool", bools)
 }
 
-// The decoders of one element, by dtype.
+// decoder assigns to every element of dst what as many stored ones stand for.
+type decoder[T any] func(dst []T, stored []byte)
+
+// The decoders by dtype. What NumPy and this program write of states has loops
+// of its own: files of them are gone over dozens of times.
 var (
-	floats = map[string]func([]byte) float64{
-		"<f8": func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) },
-		">f8": func(b []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b)) },
-		"<f4": func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) },
-		">f4": func(b []byte) float64 { return float64(math.Float32frombits(binary.BigEndian.Uint32(b))) },
+	floats = map[string]decoder[float64]{
+		"<f8": func(dst []float64, stored []byte) {
+			for i := range dst {
+				dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(stored[8*i:]))
+			}
+		},
+		"<f4": func(dst []float64, stored []byte) {
+			for i := range dst {
+				dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(stored[4*i:])))
+			}
+		},
+		">f8": one(8, func(b []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b)) }),
+		">f4": one(4, func(b []byte) float64 { return float64(math.Float32frombits(binary.BigEndian.Uint32(b))) }),
 	}
-	integers = map[string]func([]byte) int64{
-		"|b1": func(b []byte) int64 { return int64(min(b[0], 1)) },
-		"|i1": func(b []byte) int64 { return int64(int8(b[0])) },
-		"|u1": func(b []byte) int64 { return int64(b[0]) },
-		"<i2": func(b []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(b))) },
-		">i2": func(b []byte) int64 { return int64(int16(binary.BigEndian.Uint16(b))) },
-		"<u2": func(b []byte) int64 { return int64(binary.LittleEndian.Uint16(b)) },
-		">u2": func(b []byte) int64 { return int64(binary.BigEndian.Uint16(b)) },
-		"<i4": func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) },
-		">i4": func(b []byte) int64 { return int64(int32(binary.BigEndian.Uint32(b))) },
-		"<u4": func(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b)) },
-		">u4": func(b []byte) int64 { return int64(binary.BigEndian.Uint32(b)) },
-		"<i8": func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) },
-		">i8": func(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) },
+	integers = map[string]decoder[int64]{
+		"|b1": one(1, func(b []byte) int64 { return int64(min(b[0], 1)) }),
+		"|i1": one(1, func(b []byte) int64 { return int64(int8(b[0])) }),
+		"|u1": one(1, func(b []byte) int64 { return int64(b[0]) }),
+		"<i2": one(2, func(b []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(b))) }),
+		">i2": one(2, func(b []byte) int64 { return int64(int16(binary.BigEndian.Uint16(b))) }),
+		"<u2": one(2, func(b []byte) int64 { return int64(binary.LittleEndian.Uint16(b)) }),
+		">u2": one(2, func(b []byte) int64 { return int64(binary.BigEndian.Uint16(b)) }),
+		"<i4": one(4, func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) }),
+		">i4": one(4, func(b []byte) int64 { return int64(int32(binary.BigEndian.Uint32(b))) }),
+		"<u4": one(4, func(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b)) }),
+		">u4": one(4, func(b []byte) int64 { return int64(binary.BigEndian.Uint32(b)) }),
+		"<i8": one(8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }),
+		">i8": one(8, func(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }),
 	}
-	bools = map[string]func([]byte) bool{
-		"|b1": func(b []byte) bool { return b[0] != 0 },
+	bools = map[string]decoder[bool]{
+		"|b1": one(1, func(b []byte) bool { return b[0] != 0 }),
 	}
 )
 
-// read returns the data of an array, decoded element by element, and its
-// shape. allowed names the dtypes of the decoders.
-func read[T any](f *File, name, allowed string, decoders map[string]func([]byte) T) ([]T, []int, error) {
+// one makes a decoder of one for an element of so many bytes.
+func one[T any](size int, decode func([]byte) T) decoder[T] {
+	return func(dst []T, stored []byte) {
+		for i := range dst {
+			dst[i] = decode(stored[i*size:])
+		}
+	}
+}
+
+// read returns the data of an array, decoded, and its shape. allowed names the
+// dtypes of the decoders.
+func read[T any](f *File, name, allowed string, decoders map[string]decoder[T]) ([]T, []int, error) {
 	a, err := f.open(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer a.Close()
-	decode, err := decoder(a, allowed, decoders)
+	decode, err := decoderOf(a, allowed, decoders)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -200,8 +202,8 @@ func read[T any](f *File, name, allowed string, decoders map[string]func([]byte)
 	return data, a.shape, nil
 }
 
-// decoder returns the decoder of the array's dtype, one of those allowed.
-func decoder[T any](a *array, allowed string, decoders map[string]func([]byte) T) (func([]byte) T, error) {
+// decoderOf returns the decoder of the array's dtype, one of those allowed.
+func decoderOf[T any](a *array, allowed string, decoders map[string]decoder[T]) (decoder[T], error) {
 	if decode := decoders[a.descr]; decode != nil {
 		return decode, nil
 	}
@@ -222,7 +224,7 @@ type array struct {
 func (f *File) open(name string) (*array, error) {
 	entry := f.entries[name]
 	if entry == nil {
-		return nil, &input.Error{File: f.path, Field: name, Found: "there is no such array", Allowed: f.nearest(name)}
+		return nil, &input.Error{File: f.path, Field: name, Found: "there is no such array", Allowed: input.Nearest(name, f.names)}
 	}
 	packed, unpacked := entry.CompressedSize64, entry.UncompressedSize64
 	if packed > uint64(f.size) || unpacked > math.MaxInt64 || unpacked/maxRatio > packed {
@@ -237,7 +239,7 @@ func (f *File) open(name string) (*array, error) {
 		// No overflow: readHeader has checked the product.
 		if data := int64(h.elements()) * int64(h.itemSize()); data != int64(unpacked)-h.size {
 			err = fmt.Errorf("its header claims %d bytes of data, shape %s of %q, but there are %d",
-				data, formatShape(h.shape), h.descr, int64(unpacked)-h.size)
+				data, input.Shape(h.shape), h.descr, int64(unpacked)-h.size)
 		}
 	}
 	if err != nil {
@@ -255,7 +257,7 @@ func (f *File) fault(name string, err error) error {
 // nothing follows them; the archive's checksum is compared on the way. Memory is
 // taken for as many elements as the packed bytes could hold unpacked, and grows
 // from there.
-func readData[T any](a *array, decode func([]byte) T) ([]T, error) {
+func readData[T any](a *array, decode decoder[T]) ([]T, error) {
 	total := a.elements()
 	data := make([]T, 0, min(total, int(a.packed)/a.itemSize()))
 	buffer := make([]byte, chunk*a.itemSize())
@@ -281,7 +283,7 @@ const chunk = 4096
 
 // decodeNext assigns the array's next elements, in the order in which they are
 // stored, to dst; the buffer holds chunk elements.
-func decodeNext[T any](a *array, dst []T, buffer []byte, decode func([]byte) T) error {
+func decodeNext[T any](a *array, dst []T, buffer []byte, decode decoder[T]) error {
 	size := a.itemSize()
 	for len(dst) > 0 {
 		n := min(chunk, len(dst))
@@ -289,9 +291,7 @@ func decodeNext[T any](a *array, dst []T, buffer []byte, decode func([]byte) T) 
 		if _, err := io.ReadFull(a, b); err != nil {
 			return truncated(err)
 		}
-		for i := range dst[:n] {
-			dst[i] = decode(b[i*size : (i+1)*size])
-		}
+		decode(dst[:n], b)
 		dst = dst[n:]
 	}
 	return nil

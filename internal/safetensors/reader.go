@@ -153,12 +153,8 @@ func (f *File) Want(name string, dims ...int) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
-	fits := len(t.Shape) == len(dims)
-	for i := 0; fits && i < len(dims); i++ {
-		fits = dims[i] < 0 || dims[i] == t.Shape[i]
-	}
-	if !fits {
-		return Tensor{}, f.fault(name, "shape "+formatShape(t.Shape), formatShape(dims))
+	if err := input.CheckShape(f.name, name, t.Shape, dims); err != nil {
+		return Tensor{}, err
 	}
 	return t, nil
 }
@@ -176,15 +172,4 @@ func (f *File) list() string {
 		names, more = names[:few], ", …"
 	}
 	return strings.Join(names, ", ") + more
-}
-
-func formatShape(dims []int) string {
-	text := make([]string, len(dims))
-	for i, dim := range dims {
-		text[i] = "any"
-		if dim >= 0 {
-			text[i] = fmt.Sprint(dim)
-		}
-	}
-	return "(" + strings.Join(text, ", ") + ")"
 }

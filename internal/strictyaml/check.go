@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -72,7 +73,7 @@ func (c checker) mapping(node ast.Node, t reflect.Type, key string) error {
 		case t.Kind() == reflect.Map:
 			of = t.Elem()
 		case !ok:
-			return c.fault(text.GetToken(), inner, "unknown key", nearest(text.Value, known))
+			return c.fault(text.GetToken(), inner, "unknown key", input.Nearest(text.Value, slices.Sorted(maps.Keys(known))))
 		}
 		if err := c.check(value.Value, of, inner); err != nil {
 			return err
@@ -211,39 +212,4 @@ func fields(t reflect.Type) map[string]reflect.Type {
 		}
 	}
 	return known
-}
-
-// nearest returns a few of the known keys, those most like key first.
-func nearest(key string, known map[string]reflect.Type) string {
-	const few = 4
-	keys := make([]string, 0, len(known))
-	for k := range known {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b string) int {
-		if d := likeness(b, key) - likeness(a, key); d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
-	})
-	more := ""
-	if len(keys) > few {
-		keys, more = keys[:few], ", …"
-	}
-	return strings.Join(keys, ", ") + more
-}
-
-// likeness is the bytes that two keys share at their ends, less those of the
-// longer that they do not.
-func likeness(a, b string) int {
-	shorter := min(len(a), len(b))
-	head := 0
-	for head < shorter && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < shorter-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
-	return 2*(head+tail) - max(len(a), len(b))
 }

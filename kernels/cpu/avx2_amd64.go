@@ -29,6 +29,16 @@ func updateF32AVX2(theta []float32, velocity []float32, grad []float32, lr float
 //go:noescape
 func tanhF32AVX2(x []float32)
 
+// multiplyAdds does probeVectors multiply–adds of vectors a round, rounds > 0.
+//
+//go:noescape
+func multiplyAddsF32AVX2(rounds int)
+
+// loads goes passes times over the vectors of x, passes > 0. Their number is a multiple of probeVectors.
+//
+//go:noescape
+func loadsF32AVX2(x []float32, passes int)
+
 // step is network.step: the state from the sums and the inputs, then the next sums.
 //
 //go:noescape
@@ -53,6 +63,16 @@ func updateF64AVX2(theta []float64, velocity []float64, grad []float64, lr float
 //
 //go:noescape
 func tanhF64AVX2(x []float64)
+
+// multiplyAdds does probeVectors multiply–adds of vectors a round, rounds > 0.
+//
+//go:noescape
+func multiplyAddsF64AVX2(rounds int)
+
+// loads goes passes times over the vectors of x, passes > 0. Their number is a multiple of probeVectors.
+//
+//go:noescape
+func loadsF64AVX2(x []float64, passes int)
 
 // odds replaces every element of d by e^−|d|.
 //

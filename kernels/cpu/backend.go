@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"radd/internal/panics"
 	"radd/kernels"
 )
 
@@ -28,6 +29,7 @@ type pass[F kernels.Float] struct {
 	scale     F
 	grad      []F // nil: a forward pass
 	done      sync.WaitGroup
+	fault     atomic.Pointer[error] // of a worker that panicked
 }
 
 type item[F kernels.Float] struct {
@@ -57,7 +59,10 @@ func New[F kernels.Float](isa ISA, workers int) *Backend[F] {
 	for range workers - 1 { // the caller is the other one
 		go func() {
 			for it := range b.items {
-				it.pass.run(it.tape)
+				if err := panics.Catch(func() error { it.pass.run(it.tape); return nil }); err != nil {
+					fault := err // taking err's address would put it on the heap in every pass
+					it.pass.fault.Store(&fault)
+				}
 				it.pass.done.Done()
 			}
 		}()
@@ -122,6 +127,9 @@ func (b *Backend[F]) each(theta []F, o kernels.Objective, tapes []*kernels.Tape[
 		}
 	}
 	p.done.Wait()
+	if fault := p.fault.Load(); fault != nil {
+		panic(*fault)
+	}
 	p.theta, p.tapes, p.grad = nil, nil, nil
 	b.passes.Put(p)
 }
@@ -160,6 +168,7 @@ func (r *routines[F]) ownGradient(t *kernels.Tape[F]) []F {
 func (b *Backend[F]) Train(ctx context.Context, networks []*kernels.Network[F], gradientSteps int) error {
 	var next atomic.Int64
 	var running sync.WaitGroup
+	var fault atomic.Pointer[error]
 	for range min(b.workers, len(networks)) {
 		running.Go(func() {
 			for {
@@ -167,10 +176,16 @@ func (b *Backend[F]) Train(ctx context.Context, networks []*kernels.Network[F], 
 				if i >= len(networks) || ctx.Err() != nil {
 					return
 				}
-				kernels.Train(ctx, b, networks[i], gradientSteps)
+				if err := panics.Catch(func() error { kernels.Train(ctx, b, networks[i], gradientSteps); return nil }); err != nil {
+					fault.Store(&err)
+					return
+				}
 			}
 		})
 	}
 	running.Wait()
+	if err := fault.Load(); err != nil {
+		panic(*err)
+	}
 	return ctx.Err()
 }

@@ -91,11 +91,16 @@ func (r *routines[F]) backward(theta []F, o kernels.Objective, p *kernels.Tape[F
 		}
 		copy(v.e[count*ld:], v.e[carried*ld:][:ld])
 		r.backpropagate(v.e, v.states, p.Hidden[start*n:], v.matrix, v.gradient[:count], n, ld)
-		r.addOuterProducts(v.dMatrix, v.e[ld:], v.states, n+1, ld, width, count)
-		r.addOuterProducts(v.dInput, v.inputs, v.e[ld:], inputRows, inputRows, ld, count)
+		r.gradient(v, n, ld, width, count)
 		end = start
 	}
 	unpack(kernels.Views(shape, grad), v, n, ld, width)
+}
+
+// gradient adds a block's outer products to the gradient.
+func (r *routines[F]) gradient(v backwardWork[F], n, ld, width, count int) {
+	r.addOuterProducts(v.dMatrix, v.e[ld:], v.states, n+1, ld, width, count)
+	r.addOuterProducts(v.dInput, v.inputs, v.e[ld:], inputRows, inputRows, ld, count)
 }
 
 // unpack assigns the gradient by θ.

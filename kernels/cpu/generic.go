@@ -20,6 +20,8 @@ func genericRoutines[F kernels.Float]() *routines[F] {
 		tanh:             tanh[F],
 		odds:             odds,
 		normals:          philox.Normals,
+		multiplyAdds:     multiplyAdds[F],
+		loads:            loads[F],
 	}
 }
 
@@ -131,3 +133,33 @@ func addScaled[F kernels.Float](y, x []F, a F) {
 		y[j] += a * x[j]
 	}
 }
+
+// multiplyAdds multiplies and adds, which not every processor's Go fuses, in
+// probeVectors sums that converge.
+func multiplyAdds[F kernels.Float](rounds int) {
+	x, y := F(.5), F(rounds)
+	var a, b, c, d, e, f, g, h, i, j, k, l F
+	for range rounds {
+		a, b, c, d, e, f = a*x+y, b*x+y, c*x+y, d*x+y, e*x+y, f*x+y
+		g, h, i, j, k, l = g*x+y, h*x+y, i*x+y, j*x+y, k*x+y, l*x+y
+	}
+	discard(((a + b) + (c + d)) + ((e + f) + (g + h)) + ((i + j) + (k + l)))
+}
+
+// loads adds up what it loads, in probeVectors sums: a load alone would be left
+// out.
+func loads[F kernels.Float](x []F, passes int) {
+	var a, b, c, d, e, f, g, h, i, j, k, l F
+	for range passes {
+		for v := x; len(v) >= probeVectors; v = v[probeVectors:] {
+			a, b, c, d, e, f = a+v[0], b+v[1], c+v[2], d+v[3], e+v[4], f+v[5]
+			g, h, i, j, k, l = g+v[6], h+v[7], i+v[8], j+v[9], k+v[10], l+v[11]
+		}
+	}
+	discard(((a + b) + (c + d)) + ((e + f) + (g + h)) + ((i + j) + (k + l)))
+}
+
+// discard takes a result that nobody needs, so that it is computed.
+//
+//go:noinline
+func discard[F kernels.Float](F) {}

@@ -88,6 +88,14 @@ type routines[F kernels.Float] struct {
 
 	// normals is philox.Normals, to the bit.
 	normals task.Normals
+
+	// multiplyAdds does probeVectors multiply–adds of vectors a round, in
+	// registers and independent of each other. rounds is 1 or more.
+	multiplyAdds func(rounds int)
+
+	// loads loads the vectors of x, a multiple of probeVectors, passes times.
+	// passes is 1 or more.
+	loads func(x []F, passes int)
 }
 
 // routinesOf returns the routines of a supported instruction set. It panics for

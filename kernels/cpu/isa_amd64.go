@@ -32,6 +32,8 @@ func vectorRoutines(isa ISA, dtype string) any {
 			addOuterProducts: addOuterProductsF32AVX512,
 			update:           updateF32AVX512,
 			tanh:             tanhF32AVX512,
+			multiplyAdds:     multiplyAddsF32AVX512,
+			loads:            loadsF32AVX512,
 			odds:             oddsF64AVX512,
 			normals:          normalsF64AVX512,
 		}
@@ -44,6 +46,8 @@ func vectorRoutines(isa ISA, dtype string) any {
 			addOuterProducts: addOuterProductsF64AVX512,
 			update:           updateF64AVX512,
 			tanh:             tanhF64AVX512,
+			multiplyAdds:     multiplyAddsF64AVX512,
+			loads:            loadsF64AVX512,
 			odds:             oddsF64AVX512,
 			normals:          normalsF64AVX512,
 		}
@@ -56,6 +60,8 @@ func vectorRoutines(isa ISA, dtype string) any {
 			addOuterProducts: addOuterProductsF32AVX2,
 			update:           updateF32AVX2,
 			tanh:             tanhF32AVX2,
+			multiplyAdds:     multiplyAddsF32AVX2,
+			loads:            loadsF32AVX2,
 			odds:             oddsF64AVX2,
 			normals:          normalsF64AVX2,
 		}
@@ -68,6 +74,8 @@ func vectorRoutines(isa ISA, dtype string) any {
 			addOuterProducts: addOuterProductsF64AVX2,
 			update:           updateF64AVX2,
 			tanh:             tanhF64AVX2,
+			multiplyAdds:     multiplyAddsF64AVX2,
+			loads:            loadsF64AVX2,
 			odds:             oddsF64AVX2,
 			normals:          normalsF64AVX2,
 		}

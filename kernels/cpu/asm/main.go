@@ -32,6 +32,8 @@ func main() {
 			k.addOuterProducts()
 			k.update()
 			k.tanh()
+			k.multiplyAdds()
+			k.loads()
 			if double {
 				k.odds()
 				k.normals()

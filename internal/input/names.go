@@ -1,17 +1,16 @@
-package npz
+package input
 
 import (
 	"slices"
 	"strings"
 )
 
-// nearest returns a few of the archive's names, those most like name first.
-func (f *File) nearest(name string) string {
+// Nearest returns a few of the known names, those most like name first, to go
+// into an Error's Allowed.
+func Nearest(name string, known []string) string {
 	const few = 5
-	names := f.Names()
-	slices.SortStableFunc(names, func(a, b string) int {
-		return likeness(b, name) - likeness(a, name)
-	})
+	names := slices.Clone(known)
+	slices.SortStableFunc(names, func(a, b string) int { return likeness(b, name) - likeness(a, name) })
 	more := ""
 	if len(names) > few {
 		names, more = names[:few], ", …"

@@ -1,0 +1,275 @@
+//go:build !gpu && linux
+
+package cuda_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"radd/kernels"
+	"radd/kernels/cuda"
+	"radd/kernels/cuda/cudatest"
+	"radd/task"
+)
+
+// memory is enough for all that the tests do at once; what is not touched costs
+// nothing.
+const memory = 1 << 30
+
+// open returns a backend on an emulated device.
+func open[F kernels.Float](tb testing.TB) *cuda.Backend[F] {
+	tb.Helper()
+	return cuda.New[F](cudatest.Open(tb, memory, cudatest.Sources()...))
+}
+
+// TestOutOfMemory wants an error that names the device, what is needed and what
+// is there, and networks as they were.
+func TestOutOfMemory(t *testing.T) {
+	const little = 1 << 16
+	b := cuda.New[float32](cudatest.Open(t, little, cudatest.Sources()...))
+	net := network[float32](short(t, nil), 50, 1)
+	err := b.Train(context.Background(), []*kernels.Network[float32]{net}, 3)
+	wantError(t, err, "gpu:0 (emulated device)", "one network of 50 hidden units needs", "no network fits")
+	same(t, "", net, network[float32](short(t, nil), 50, 1))
+
+	defer func() {
+		err, _ := recover().(error)
+		wantError(t, err, "gpu:0 (emulated device)", "one session needs more than")
+	}()
+	tapes := kernels.NewBatch[float32](50, 1)
+	tapes.Draw(short(t, func(c *task.Config) { c.Blocks = 9 }), 1, 0)
+	b.Forward(net.Theta, net.Objective, tapes.Tapes)
+}
+
+// TestLostDevice ends the device in the middle of a training run: an error says
+// so, and the networks are as before.
+func TestLostDevice(t *testing.T) {
+	d := &cudatest.Dying{Device: cudatest.Open(t, memory, cudatest.Sources()...), Launches: 3}
+	b := cuda.New[float64](d).Limit(cuda.Limit{Steps: 1})
+	nets := []*kernels.Network[float64]{network[float64](short(t, nil), 25, 1), network[float64](short(t, nil), 25, 2)}
+	if err := b.Train(context.Background(), nets, 2); err != nil {
+		t.Fatal(err)
+	}
+	want := []*kernels.Network[float64]{network[float64](short(t, nil), 25, 1), network[float64](short(t, nil), 25, 2)}
+	if err := open[float64](t).Train(context.Background(), want, 2); err != nil {
+		t.Fatal(err)
+	}
+	err := b.Train(context.Background(), nets, 5)
+	wantError(t, err, "gpu:0 (emulated device)", "kernel n25_f64", "the device is lost")
+	for i := range nets {
+		same(t, "", nets[i], want[i])
+	}
+}
+
+// TestFailingCalls makes every call of the driver fail in its turn: each comes
+// out as an *Error with its cause, and no network is changed.
+func TestFailingCalls(t *testing.T) {
+	device := cudatest.Open(t, memory, cudatest.Sources()...)
+	p := short(t, func(c *task.Config) { c.Blocks = 1 })
+	for call := 1; ; call++ {
+		d := &failing{Device: device, call: call}
+		net := network[float32](p, 2, 1)
+		err := cuda.New[float32](d).Limit(cuda.Limit{Steps: 1}).Train(context.Background(), []*kernels.Network[float32]{net}, 2)
+		if !d.failed {
+			if err != nil || net.Step != 2 {
+				t.Errorf("%d gradient steps, %v", net.Step, err)
+			}
+			if call < 10 {
+				t.Errorf("only %d calls", call-1)
+			}
+			return
+		}
+		var e *cuda.Error
+		if !errors.As(err, &e) || !errors.Is(err, errFailing) || e.Device == "" || e.Doing == "" {
+			t.Errorf("call %d: %v", call, err)
+		}
+		same(t, "", net, network[float32](p, 2, 1))
+	}
+}
+
+var errFailing = errors.New("it fails")
+
+// failing is a device whose call-th call fails.
+type failing struct {
+	*cudatest.Device
+	call   int
+	failed bool
+	full   bool // an allocation has failed, and so do those that are tried with less
+}
+
+func (d *failing) fails() error {
+	if d.call--; d.call == 0 {
+		d.failed = true
+		return errFailing
+	}
+	return nil
+}
+
+func (d *failing) Memory() (int, error) {
+	if err := d.fails(); err != nil {
+		return 0, err
+	}
+	return d.Device.Memory()
+}
+
+func (d *failing) Allocate(bytes int) (cuda.Pointer, error) {
+	if d.full = d.full || d.fails() != nil; d.full {
+		return 0, errFailing
+	}
+	return d.Device.Allocate(bytes)
+}
+
+func (d *failing) Upload(to cuda.Pointer, from []byte) error {
+	return errors.Join(d.fails(), d.Device.Upload(to, from))
+}
+
+func (d *failing) Download(to []byte, from cuda.Pointer) error {
+	return errors.Join(d.fails(), d.Device.Download(to, from))
+}
+
+func (d *failing) Resident(kernel string, block, shared int) (int, error) {
+	if err := d.fails(); err != nil {
+		return 0, err
+	}
+	return d.Device.Resident(kernel, block, shared)
+}
+
+func (d *failing) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
+	if err := d.fails(); err != nil {
+		return err
+	}
+	return d.Device.Launch(kernel, grid, block, shared, arguments)
+}
+
+func (d *failing) Synchronise() error { return errors.Join(d.fails(), d.Device.Synchronise()) }
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("no error, want one that says %q", parts)
+		return
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%v: does not say %q", err, part)
+		}
+	}
+}
+
+// TestTogether wants two devices to train what one does, and one to go on where
+// the other is lost.
+func TestTogether(t *testing.T) {
+	networks := func() (all []*kernels.Network[float32]) {
+		for i, n := range []int{2, 25, 25, 9, 2, 25, 2} {
+			all = append(all, network[float32](short(t, nil), n, uint64(i)))
+		}
+		return all
+	}
+	want := networks()
+	if err := open[float32](t).Train(context.Background(), want, 3); err != nil {
+		t.Fatal(err)
+	}
+	second := cudatest.Open(t, memory, cudatest.Sources()...)
+	both := cuda.Together[float32]{open[float32](t), cuda.New[float32](second)}
+	got := networks()
+	if err := both.Train(context.Background(), got, 3); err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		same(t, "", got[i], want[i])
+	}
+	if info := both.Info(); info.Device != "gpu:0,gpu:0" || info.Dtype != "f32" {
+		t.Errorf("%+v", info)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := both.Train(ctx, got, 3); err != context.Canceled {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+
+	if err := second.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	got = networks()
+	wantError(t, both.Train(context.Background(), got, 3), "the device is lost")
+	if got[0].Step != 3 || got[4].Step != 0 {
+		t.Errorf("%d and %d gradient steps on the device that is there and the one that is lost, want 3 and 0", got[0].Step, got[4].Step)
+	}
+}
+
+// TestTooLarge wants networks that the kernels do not take to be refused.
+func TestTooLarge(t *testing.T) {
+	b := open[float32](t)
+	p := short(t, nil)
+	large := network[float32](p, cuda.MaxN+1, 1)
+	wantError(t, b.Train(context.Background(), []*kernels.Network[float32]{large}, 1), "1025 hidden units", "use the CPU")
+	taught := network[float32](p, 2, 1)
+	taught.Objective, taught.Teacher = kernels.SoftCrossEntropyMean, &kernels.Teacher[float32]{Shape: large.Shape, Theta: large.Theta}
+	wantError(t, b.Train(context.Background(), []*kernels.Network[float32]{taught}, 1), "by a teacher", "use the CPU")
+}
+
+// TestLittleSharedMemory wants a device whose blocks have too little shared
+// memory for a tailored kernel to take the generic one.
+func TestLittleSharedMemory(t *testing.T) {
+	const turing = 64 << 10
+	b := cuda.New[float32](&small{Device: cudatest.Open(t, memory, cudatest.Sources()...), shared: turing})
+	p := short(t, func(c *task.Config) { c.Blocks = 1 })
+	got, want := network[float32](p, 250, 2), network[float32](p, 250, 2)
+	if err := b.Train(context.Background(), []*kernels.Network[float32]{got}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := open[float32](t).Limit(cuda.Limit{Generic: true}).Train(context.Background(), []*kernels.Network[float32]{want}, 1); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "", got, want)
+}
+
+type small struct {
+	*cudatest.Device
+	shared int
+}
+
+func (d *small) Properties() cuda.Properties {
+	p := d.Device.Properties()
+	p.SharedMemory = d.shared
+	return p
+}
+
+// TestPassages plays and differentiates tapes of different length in several
+// launches, and in waves that the memory holds, and wants what one launch gives.
+func TestPassages(t *testing.T) {
+	const n = 25
+	p := short(t, func(c *task.Config) { c.Blocks = 5 })
+	net := network[float64](p, n, 1)
+	pass := func(l cuda.Limit) (*kernels.Batch[float64], []float64) {
+		b := open[float64](t).Limit(l)
+		tapes := kernels.NewBatch[float64](n, 3)
+		tapes.Draw(p, 5, 1)
+		b.Forward(net.Theta, net.Objective, tapes.Tapes)
+		grad := make([]float64, len(net.Theta))
+		b.Backward(net.Theta, net.Objective, tapes.Tapes, 1, grad)
+		return tapes, grad
+	}
+	want, wantGrad := pass(cuda.Limit{})
+	for _, l := range []cuda.Limit{{Trials: 1}, {Trials: 4}, {Memory: 300 << 10}, {Trials: 9, Memory: 200 << 10}} {
+		got, grad := pass(l)
+		if distance(grad, wantGrad) != 0 {
+			t.Errorf("%+v: another gradient", l)
+		}
+		for i, q := range got.Tapes {
+			w := want.Tapes[i]
+			if q.T != w.T || q.Behaviour != w.Behaviour || distance([]float64{q.Loss}, []float64{w.Loss}) > agreement {
+				t.Fatalf("%+v: %d RNN steps, %+v, loss %v; want %d, %+v, %v", l, q.T, q.Behaviour, q.Loss, w.T, w.Behaviour, w.Loss)
+			}
+			T := q.T
+			if distance(q.Hidden[:(T+1)*n], w.Hidden[:(T+1)*n]) != 0 || distance(q.Input[:3*T], w.Input[:3*T]) != 0 ||
+				!slices.Equal(q.Trial[:T], w.Trial[:T]) || !slices.Equal(q.Step[:T], w.Step[:T]) || !slices.Equal(q.Feedback[:T], w.Feedback[:T]) {
+				t.Errorf("%+v: tape %d is another", l, i)
+			}
+		}
+	}
+}
