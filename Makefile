@@ -61,6 +61,10 @@ reproduce: build ## train, roll out and print the table beside the paper's
 test: ## run every test
 	@$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
+.PHONY: test-slurm
+test-slurm: build ## a sweep on two Slurm daemons of this machine, killed, requeued, a node down (installs Slurm on Debian)
+	.ci/slurm
+
 .PHONY: bench
 bench: ## run the benchmarks (BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...

@@ -18,6 +18,7 @@ import (
 type sweepCommand struct {
 	Run     sweepRunCommand     `cmd:"" help:"Train the sweep's networks that are not finished, roll them out and distil them, on all cores."`
 	Status  sweepStatusCommand  `cmd:"" help:"Tell what is done, running, failed and waiting."`
+	Submit  sweepSubmitCommand  `cmd:"" help:"Submit a Slurm job array that does what is missing."`
 	Collect sweepCollectCommand `cmd:"" help:"Write the sweep's tables: networks, timings, learning curves, and the comparison by what it varies."`
 	Extract sweepExtractCommand `cmd:"" help:"Make the run's folder of a finished network."`
 }
@@ -32,8 +33,8 @@ type sweepRunCommand struct {
 	sweepFile
 	Jobs   int  `default:"0" help:"Networks side by side; 0 means one per core."`
 	First  int  `help:"Shard to begin at. [default: the task's of a Slurm array, else 0]" default:"-1"`
-	NoWait bool `help:"End where all that is left is in the hands of other programs."`
-	DryRun bool `help:"Show how much it is, and do nothing."`
+	NoWait bool `help:"End where all that is left is in the hands of other programs." xor:"wait"`
+	DryRun bool `help:"Show how much it is, and do nothing." xor:"wait"`
 }
 
 func (sweepRunCommand) Help() string {
@@ -56,24 +57,26 @@ func (c *sweepRunCommand) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	extent, err := s.Extent(ctx)
-	if err != nil {
-		return err
-	}
 	jobs := c.Jobs
 	if jobs <= 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
-	a.log.Info("the whole sweep", "networks", extent.Networks, "gradient_steps", extent.GradientSteps,
-		"disk", bytesText(extent.Bytes), "estimated", time.Duration(extent.CoreSeconds/float64(jobs)*1e9).Round(time.Second), "cores", jobs)
-	if c.DryRun {
-		return errors.Join(a.table(extentRows(extent, jobs)), a.finish(extent))
+	if !c.NoWait { // a task of a job array is not the one that asks
+		extent, err := s.Extent(ctx)
+		if err != nil {
+			return err
+		}
+		if c.DryRun {
+			return errors.Join(a.table(extentRows(extent, jobs)), a.finish(extent))
+		}
+		a.log.Info("the whole sweep", "networks", extent.Networks, "gradient_steps", extent.GradientSteps,
+			"disk", bytesText(extent.Bytes), "estimated", time.Duration(extent.CoreSeconds/float64(jobs)*1e9).Round(time.Second), "cores", jobs)
 	}
 	first := c.First
 	if first < 0 {
 		first = arrayTask()
 	}
-	p := a.progress("networks", extent.Networks)
+	p := a.progress("networks", s.Networks())
 	begun := false
 	summary, err := s.Run(ctx, sweep.Options{Jobs: jobs, Lease: c.Lease, Wait: !c.NoWait, First: first, Log: a.log,
 		Report: func(n sweep.Progress) {
@@ -246,4 +249,50 @@ func (c *sweepExtractCommand) Run(a *app) error {
 		}
 	}
 	return a.finish(map[string]any{"out": c.Out, "networks": c.Name})
+}
+
+type sweepSubmitCommand struct {
+	File    string `arg:"" help:"The sweep's YAML file."`
+	DryRun  bool   `help:"Show the script, and submit nothing."`
+	Program string `help:"The program that the tasks run. [default: this one]" placeholder:"radd"`
+}
+
+func (sweepSubmitCommand) Help() string {
+	return `Partition, time, memory, cores and GPUs of a task are the file's, under slurm. Folder, file and program must be on
+a file system that all nodes share.
+
+    radd sweep submit sizes.yaml --dry-run
+    radd sweep submit sizes.yaml`
+}
+
+// Run implements the command.
+func (c *sweepSubmitCommand) Run(ctx context.Context, a *app) error {
+	s, err := sweep.Open(c.File)
+	if err != nil {
+		return err
+	}
+	program := c.Program
+	if program == "" {
+		if program, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	sub, err := s.Prepare(ctx, program)
+	if err != nil {
+		return err
+	}
+	if sub == nil {
+		a.log.Info("nothing to submit: every network is finished")
+		return a.finish(sweep.Submission{})
+	}
+	if c.DryRun {
+		if !a.quiet {
+			fmt.Fprint(a.stdout, sub.Script)
+		}
+		return a.finish(sub)
+	}
+	if err := s.Submit(ctx, sub); err != nil {
+		return err
+	}
+	return errors.Join(a.table([][]string{{"job", sub.Job}, {"tasks", fmt.Sprint(sub.Tasks)}, {"shards", fmt.Sprint(sub.Shards)}}), a.finish(sub))
 }
