@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"radd/internal/input"
+	"radd/internal/parquet"
+	"radd/task"
 	"radd/train"
 )
 
@@ -465,5 +468,99 @@ func TestMemory(t *testing.T) {
 	const slack = 2 << 20 // bytes: the garbage of a moment
 	if many > few+slack {
 		t.Errorf("%d bytes with 200 networks, %d with 2,000", few, many)
+	}
+}
+
+// Two sets of the same runs do not differ; a set of runs that cannot play
+// differs from one that can, by the difference of its means.
+func TestCompare(t *testing.T) {
+	dir := t.TempDir()
+	var runs []string
+	for i, lr := range []float64{.01, .01, 1e-6, 1e-6} {
+		c := train.DefaultConfig()
+		c.Hidden, c.GradientSteps, c.LearningRate, c.Seed, c.Device, c.Task.Blocks = 8, 1200, lr, uint64(i), "cpu", 1
+		run := filepath.Join(dir, fmt.Sprint(i))
+		if _, err := train.Run(context.Background(), run, c, train.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		cfg := train.DefaultRolloutConfig()
+		cfg.Blocks, cfg.Device = 20, "cpu"
+		if _, err := train.RolloutOfRun(context.Background(), run, cfg, train.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	compare := func(a, b []string) map[string]Difference {
+		list, err := Compare(context.Background(), a, b, .05, train.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]Difference{}
+		for _, d := range list {
+			all[d.Measure] = d
+		}
+		return all
+	}
+	same := compare(runs[:2], runs[:2])
+	for name, d := range same {
+		if d.Different || float64(d.Difference) > 1e-12 {
+			t.Errorf("the same runs differ in %s: %+v", name, d)
+		}
+	}
+	apart := compare(runs[:2], runs[2:])
+	for i, want := range []float64{1, -1} {
+		name := []string{"action_rate", "rnn_steps_per_trial"}[i]
+		if d := apart[name]; !d.Different || d.Equivalent || float64(d.Difference)*want <= 0 || d.Difference < d.Low || d.Difference > d.High {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+	// The figures are the rollout's own.
+	s, err := train.RolloutMade(context.Background(), runs[0], train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := compare(runs[:1], runs[1:2])
+	for name, want := range map[string]task.Ratio{"rnn_steps_per_trial": s.RNNStepsPerTrial, "action_rate": s.ActionRate, "correct_per_trial": s.CorrectPerTrial,
+		"correct_per_action": s.CorrectPerAction, "correct_concordant": s.CorrectConcordant, "correct_zero_strength_discordant": s.CorrectZeroStrengthDiscordant} {
+		if math.Abs(float64(one[name].A-want)) > 1e-12 {
+			t.Errorf("%s is %v, the rollout's %v", name, one[name].A, want)
+		}
+	}
+	if _, err := Compare(context.Background(), runs[:1], nil, .05, train.Options{}); !input.Is(err) {
+		t.Errorf("an empty set: %v", err)
+	}
+
+	// Exported, the trials read back as they are, by the conventions of ALF.
+	if _, err := Export(context.Background(), runs[0], "alf", filepath.Join(dir, "alf"), train.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Export(context.Background(), runs[0], "csv", filepath.Join(dir, "csv"), train.Options{})
+	if err != nil || e.Trials != s.Trials {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	type alf struct {
+		Choice        float64 `parquet:"choice"`
+		FeedbackType  float64 `parquet:"feedbackType"`
+		ContrastLeft  float64 `parquet:"contrastLeft"`
+		ContrastRight float64 `parquet:"contrastRight"`
+		Probability   float64 `parquet:"probabilityLeft"`
+		Begin         float64 `parquet:"intervals_0"`
+		End           float64 `parquet:"intervals_1"`
+	}
+	next, stop := iter.Pull2(parquet.Read[alf](filepath.Join(dir, "alf", "0", alfDate, alfNumber, "alf", alfTable)))
+	defer stop()
+	for r := range parquet.Read[train.TrialRow](filepath.Join(runs[0], "rollout", trialsFile)) {
+		x, err, ok := next()
+		if err != nil || !ok {
+			t.Fatal(err, ok)
+		}
+		left := r.TrialSide < 0
+		if x.Choice != -float64(r.Action) || (x.FeedbackType == 1) != r.Correct || math.IsNaN(x.ContrastLeft) == left || math.IsNaN(x.ContrastRight) != left ||
+			(x.Probability > .5) != (r.BlockSide < 0) || x.End-x.Begin != float64(r.RNNSteps) {
+			t.Fatalf("%+v of %+v", x, r)
+		}
+	}
+	if _, err := Export(context.Background(), runs[0], "nwb", dir, train.Options{}); !input.Is(err) {
+		t.Errorf("an unknown format: %v", err)
 	}
 }

@@ -46,6 +46,8 @@ type cli struct {
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
 	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
 	Sweep     sweepCommand     `cmd:"" help:"Train, roll out and distil many networks, here or on a Slurm cluster."`
+	Compare   compareCommand   `cmd:"" help:"Hold the behaviour of two sets of runs against each other."`
+	Export    exportCommand    `cmd:"" help:"Write a run's trials for other tools: IBL's ALF, or CSV."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
 	Bench     benchCommand     `cmd:"" help:"Measure how fast networks are trained here."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`

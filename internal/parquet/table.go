@@ -22,20 +22,25 @@ type Table struct {
 	row  reflect.Type
 }
 
-// NewTable returns a Table to w. Close completes the file. It panics where a
+// NewTable returns a Table to w, whose file carries the metadata: keys with values. Close completes the file. It panics where a
 // column's type is none of those.
-func NewTable(w io.Writer, columns []Column) *Table {
+func NewTable(w io.Writer, columns []Column, metadata ...[2]string) *Table {
 	var fields []reflect.StructField
 	for i, c := range columns {
 		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("C%d", i), Type: reflect.TypeOf(c.Zero),
-			Tag: reflect.StructTag(fmt.Sprintf("parquet:%q", c.Name))})
+			Tag: reflect.StructTag(fmt.Sprintf("parquet:%q", c.Name+",plain"))})
 	}
 	row := reflect.StructOf(fields)
-	return &Table{row: row, file: parquet.NewWriter(w,
+	options := []parquet.WriterOption{
 		parquet.SchemaOf(reflect.New(row).Interface()),
 		parquet.MaxRowsPerRowGroup(GroupRows),
 		parquet.Compression(&parquet.Snappy),
-		parquet.CreatedBy("radd", "1", "parquet-go"))}
+		parquet.CreatedBy("radd", "1", "parquet-go"),
+	}
+	for _, m := range metadata {
+		options = append(options, parquet.KeyValueMetadata(m[0], m[1]))
+	}
+	return &Table{row: row, file: parquet.NewWriter(w, options...)}
 }
 
 // Write appends a row of cells. It panics where a cell is not of its column's type.
