@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
@@ -399,9 +398,4 @@ func (s *Sweep) listed(dir, ending string) (map[string]bool, error) {
 
 func (s *Sweep) path(dir string, sh *shard, ending string) string {
 	return filepath.Join(s.Out, dir, sh.id+ending)
-}
-
-// span is a duration as a person reads it.
-func span(seconds float64) time.Duration {
-	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }

@@ -18,7 +18,7 @@ type Column struct {
 // Table writes rows whose columns are known when the program runs. It keeps to
 // what holds for Writer.
 type Table struct {
-	file *parquet.Writer
+	file *parquet.GenericWriter[any]
 	row  reflect.Type
 }
 
@@ -40,7 +40,7 @@ func NewTable(w io.Writer, columns []Column, metadata ...[2]string) *Table {
 	for _, m := range metadata {
 		options = append(options, parquet.KeyValueMetadata(m[0], m[1]))
 	}
-	return &Table{row: row, file: parquet.NewWriter(w, options...)}
+	return &Table{row: row, file: parquet.NewGenericWriter[any](w, options...)}
 }
 
 // Write appends a row of cells. It panics where a cell is not of its column's type.
@@ -49,7 +49,8 @@ func (t *Table) Write(cells []any) error {
 	for i, c := range cells {
 		row.Elem().Field(i).Set(reflect.ValueOf(c))
 	}
-	return t.file.Write(row.Interface())
+	_, err := t.file.Write([]any{row.Interface()})
+	return err
 }
 
 // Close completes the file; it does not close the stream beneath.
