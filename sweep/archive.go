@@ -19,7 +19,6 @@ import (
 
 // Files of a network in a shard, in a folder of its name.
 const (
-	configFile   = "config.yaml"
 	weightsFile  = "weights.safetensors"
 	momentumFile = "momentum.safetensors"
 	stateFile    = "state.json"
@@ -40,6 +39,7 @@ const (
 // Result is what a network came to. It holds no clock readings.
 type Result struct {
 	Name       string                     `json:"name"`
+	Config     map[string]any             `json:"config"` // by key
 	State      string                     `json:"state"`
 	Why        string                     `json:"why,omitempty"` // it failed
 	Training   Training                   `json:"training"`
@@ -98,10 +98,6 @@ func writeArchive(w io.Writer, entries []*entry) error {
 	z := zip.NewWriter(w)
 	d := digest{Networks: len(entries)}
 	for _, e := range entries {
-		config, err := e.config.YAML()
-		if err != nil {
-			return err
-		}
 		result, err := json.Marshal(e.result)
 		if err != nil {
 			return err
@@ -120,7 +116,6 @@ func writeArchive(w io.Writer, entries []*entry) error {
 		}
 		add(resultFile, result, zip.Store)
 		add(timingFile, timing, zip.Store)
-		add(configFile, config, zip.Store)
 		add(weightsFile, e.snapshot.Weights, zip.Store)
 		add(momentumFile, e.snapshot.Momentum, zip.Store)
 		add(stateFile, e.snapshot.State, zip.Deflate)

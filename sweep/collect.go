@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"radd/internal/parquet"
 	"radd/internal/philox"
@@ -179,9 +180,9 @@ func cell(value any) any {
 }
 
 // identityKeys are the keys that make a network, in the order of the table.
-func identityKeys() []train.Key {
+var identityKeys = sync.OnceValue(func() []train.Key {
 	return slices.DeleteFunc(train.Keys(), func(k train.Key) bool { return !k.Identity && k.Name != "gradient-steps" })
-}
+})
 
 // Collect writes the sweep's tables into the folder dir, each as Parquet and as
 // CSV: networks, timings, curves, and comparison, by what the sweep varies.

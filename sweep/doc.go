@@ -11,8 +11,8 @@
 //
 // # The folder
 //
-//	plans/0001.yaml           the sweep file and which of its networks are added, first come first served
-//	shards/0001-000012.zip    finished networks: a folder each, of a run's files and result.json
+//	plans/0001.json           the sweep file and which of its networks are added, first come first served
+//	shards/0001-000012.zip    finished networks: a folder each, of weights, momentum, state, metrics, result.json, timing.json
 //	work/0001-000012.zip      the same, not finished: the shard's newest checkpoint
 //	claims/0001-000012.json   who works on it
 //

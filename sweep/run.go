@@ -410,7 +410,11 @@ func (w *openShard) advance(ctx context.Context, networks []int) {
 // entry returns the network as the shard will hold it.
 func (w *openShard) entry(i int, s train.FleetState) (*entry, error) {
 	e := &entry{config: w.configs[i], students: map[string][]byte{}}
-	e.result = Result{Name: Name(&e.config), State: begun, Training: Training{
+	keys := map[string]any{}
+	for _, k := range identityKeys() {
+		keys[k.Name] = k.Value(&e.config)
+	}
+	e.result = Result{Name: Name(&e.config), Config: keys, State: begun, Training: Training{
 		GradientSteps: s.GradientSteps, Loss: s.Loss, GradientNorm: s.GradientNorm, Figures: s.Figures,
 		Trials: s.Trials, RNNSteps: s.RNNSteps, Device: s.Device, ISA: s.ISA}}
 	e.timing = Timing{Train: s.Seconds, Host: w.here.Host}
@@ -448,9 +452,13 @@ func (w *openShard) finish(i int, e *entry) {
 	}
 	w.runner.mu.Unlock()
 	if last {
-		if err := w.publish(); err != nil {
-			w.cancel(err)
-		}
+		w.working.Add(1)
+		go func() { // a core need not wait for the disk
+			defer w.working.Done()
+			if err := w.publish(); err != nil {
+				w.cancel(err)
+			}
+		}()
 	}
 }
 

@@ -139,7 +139,8 @@ class Network:
 
     @property
     def config(self):
-        return read_config(self.read("config.yaml").decode())
+        """The configuration by key, task.bias and the like."""
+        return self.result["config"]
 
     @property
     def result(self):
