@@ -20,11 +20,11 @@ PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64
 # nor what only a GPU's emulation reaches, where there is no compiler for that.
 COVERAGE = 85
 UNCOUNTED = kernelstest|cudatest|nvcc$(shell command -v g++ >/dev/null || echo '|kernels/cuda')
-COVERED  = task kernels graph train analysis distill
+COVERED  = task kernels graph train analysis distill report
 
 # What tells two builds apart: a hash of all sources.
 SOURCE = $$(find . \( -name .git -o -name bin -o -name build -o -name runs \) -prune -o -type f \
-	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.gz' -o -name go.mod \) -print | \
+	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.gz' -o -name '*.py' -o -name 'page.*' -o -name gpu-check -o -name go.mod \) -print | \
 	LC_ALL=C sort | git hash-object --stdin-paths | git hash-object --stdin | cut -c1-12)
 
 # ---- build and run
@@ -38,16 +38,39 @@ build: ## build bin/radd (the default)
 gpu: ## build bin/radd-gpu, which computes on NVIDIA GPUs
 	@mkdir -p bin
 	@$(cuda_toolkit) || { $(no_cuda_toolkit); exit 1; }
-	CGO_ENABLED=1 $(GO) build -trimpath -tags gpu -o bin/radd-gpu ./cmd/radd
+	@$(with_cuda) $(GO) build -trimpath -tags gpu -ldflags "-X main.source=$(SOURCE)" -o bin/radd-gpu ./cmd/radd
+
+# What a machine needs that has a GPU and its driver and nothing else.
+BUNDLED = go.mod $(filter-out %/bayes.npz %/radd_n50.npz %/radd_n50_student.npz,$(wildcard testdata/oracle/*.npz))
+BUNDLE_LIMIT = 40# MB
+
+.PHONY: gpu-bundle
+gpu-bundle: ## pack programs, tests and fixtures for a machine with a GPU: build/gpu
+	@$(cuda_toolkit) || { $(no_cuda_toolkit); exit 1; }
+	@command -v xz >/dev/null || { echo "xz is missing: apt-get install xz-utils on Debian"; exit 1; }
+	@rm -rf build/gpu build/bundle && mkdir -p build/gpu build/bundle/bin build/bundle/kernels/cuda build/bundle/testdata/oracle
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.source=$(SOURCE)" -o build/bundle/bin/radd ./cmd/radd
+	@$(with_cuda) $(GO) build -trimpath -tags gpu -ldflags "-s -w -X main.source=$(SOURCE)" -o build/bundle/bin/radd-gpu ./cmd/radd
+	@$(with_cuda) $(GO) test -c -trimpath -tags gpu -ldflags "-s -w" -o build/bundle/kernels/cuda/cuda.test ./kernels/cuda
+	@for f in $(BUNDLED); do cp "$$f" "build/bundle/$$f" || exit 1; done
+	@tar -C build/bundle -cf - . | xz -T0 >build/gpu/content.tar.xz && cp bench/gpu-check build/gpu/ && rm -rf build/bundle
+	@size=$$(du -sb build/gpu | cut -f 1); echo "build/gpu: $$size bytes"; \
+	[ "$$size" -le $(BUNDLE_LIMIT)000000 ] || { echo "more than $(BUNDLE_LIMIT) MB"; exit 1; }
+
+.PHONY: gpu-check
+gpu-check: gpu-bundle ## check and measure on every NVIDIA GPU here: docs/gpu
+	build/gpu/gpu-check
 
 .PHONY: gpu-kernels
 gpu-kernels: ## compile the CUDA kernels anew (needs nvcc)
 	cd kernels/cuda && $(GO) run generate.go
 
 # What a build with the tag gpu needs: cuda.h and a libcuda to link with.
+cuda_stubs = -L/usr/local/cuda/lib64/stubs -L/usr/lib/x86_64-linux-gnu/stubs
+with_cuda = CGO_ENABLED=1 CGO_LDFLAGS="$(cuda_stubs)"
 cuda_toolkit = printf '\043include <cuda.h>\nint main(void) { return cuInit(0) == CUDA_SUCCESS; }\n' | \
 	"$$($(GO) env CC)" -x c - -o /dev/null -I/usr/local/cuda/include \
-	-L/usr/local/cuda/lib64 -L/usr/local/cuda/lib64/stubs -L/usr/lib/x86_64-linux-gnu/stubs -lcuda 2>/dev/null
+	-L/usr/local/cuda/lib64 $(cuda_stubs) -lcuda 2>/dev/null
 no_cuda_toolkit = echo "cuda.h, libcuda or a C compiler is missing: install gcc and a CUDA toolkit, 11.8 or a 12"; \
 	echo "(Debian: add the components contrib and non-free, then apt-get install gcc libc6-dev nvidia-cuda-toolkit)"
 
@@ -91,13 +114,19 @@ cover: ## coverage of the whole test run, as a table and build/coverage.html
 # ---- checks: what CI runs besides `make test`
 
 .PHONY: check
-check: check-format check-vet check-static check-imports check-generated check-race check-purego check-nocgo check-cross check-gpu ## everything CI checks besides the tests
+check: check-format check-shell check-vet check-static check-imports check-generated check-race check-purego check-nocgo check-cross check-gpu ## everything CI checks besides the tests
 	@echo "== all checks passed"
 
 .PHONY: check-format
 check-format: ## sources are as gofmt -s writes them
 	@echo "== gofmt -s"
 	@files=$$(gofmt -s -l .) || exit 1; [ -z "$$files" ] || { echo "$$files"; echo "run gofmt -s -w on these files"; exit 1; }
+
+.PHONY: check-shell
+check-shell: ## shell scripts pass shellcheck, where it is
+	@echo "== shellcheck"
+	@if command -v shellcheck >/dev/null; then shellcheck bench/gpu-check .ci/run; \
+	else echo "apt-get install shellcheck on Debian"; echo "NOT RUN: shellcheck"; fi
 
 .PHONY: check-vet
 check-vet: ## go vet, with and without assembly
@@ -154,8 +183,8 @@ check-gpu: ## the GPU build and its tests compile, where a CUDA toolkit is
 	@echo "== build, vet and tests with the tag gpu, compiled"
 	@if $(cuda_toolkit); then \
 		mkdir -p build/gpu-tests && \
-		CGO_ENABLED=1 $(GO) vet -tags gpu ./... && \
-		CGO_ENABLED=1 $(GO) test -tags gpu -c -o build/gpu-tests/ ./...; \
+		$(with_cuda) $(GO) vet -tags gpu ./... && \
+		$(with_cuda) $(GO) test -tags gpu -c -o build/gpu-tests/ ./...; \
 	else \
 		$(no_cuda_toolkit); echo "NOT RUN: the build with the tag gpu"; \
 	fi

@@ -112,7 +112,8 @@ func (b *Behaviour) pair(block int) *sums {
 }
 
 // Add takes in a trial that somebody played: its block, and its number within
-// the block, both from 0.
+// the block, both from 0. Trials without bias, of block side 0, count in the
+// first three figures alone.
 func (b *Behaviour) Add(block, within int, t task.Trial) {
 	s := b.pair(block)
 	s.trials++
@@ -122,6 +123,9 @@ func (b *Behaviour) Add(block, within int, t task.Trial) {
 	}
 	if t.Correct() {
 		s.correct++
+	}
+	if t.BlockSide == 0 {
+		return
 	}
 	concordance := 0
 	if t.Concordant() {

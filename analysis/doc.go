@@ -1,6 +1,8 @@
 // Package analysis looks at recorded networks: trajectories and their files,
-// principal components, and the readouts of stimulus and block side. It
-// computes numbers and draws nothing.
+// principal components, the readouts of stimulus and block side, and, of networks
+// that play the task, effects, circuits, vector fields, fixed points and
+// behaviour. It computes numbers, as tables that figures are drawn from, and draws
+// nothing.
 //
 // # Symbols
 //
@@ -15,6 +17,9 @@
 //	h̄       Readouts.Offset          what is taken from states before they are projected (N)
 //	P       Readouts.Projection      unit rows: stimulus readout, block readout          (2, N)
 //	V       Components.Directions    principal directions, one a row                     (N, N)
+//	F       System.Step              the state after a step, tanh(W_hh h + W_ih x + b)   (N)
+//	q       Point.Q                  ½‖h − F(h)‖²
+//	λ       Point.Eigenvalues        of the Jacobian ∂F/∂h at a point                    (N)
 //
 // Matrices are row-major. Angles are in degrees.
 //

@@ -41,9 +41,18 @@ func (e *SeparationError) Error() string {
 }
 
 const (
-	// logisticTolerance ends Newton's iteration, whose error is squared at
-	// every step: that of the last step's result is about its square.
+	// logisticTolerance ends Newton's iteration, whose error falls at every step
+	// at least tenfold: that of the last step's result is below it.
 	logisticTolerance = 1e-9
+	// In a long trajectory, of more than curvatureSteps RNN steps for every
+	// regressor, second derivatives, which take most of the time, are those of a
+	// part, at least one step in curvatureEvery, as long as Newton's steps are
+	// longer than nearStep; and the last ones again once they are shorter than
+	// nextStep. Lengths are in standard errors of weights near 0.
+	curvatureSteps = 100
+	curvatureEvery = 8
+	nearStep       = 1
+	nextStep       = .01
 	// logisticPasses is far more than a finite solution takes, about 10.
 	logisticPasses = 100
 	// rankTolerance, times the number of regressors, is about how far rounding
@@ -52,7 +61,9 @@ const (
 )
 
 // FitLogistic regresses the block side of every RNN step, blank ones too, on
-// the state by Newton's method. Each iteration is one pass.
+// the state by Newton's method. Each iteration is one pass. In a long trajectory
+// second derivatives are not taken anew from all of it at every one, which takes a
+// few iterations more and much less time.
 //
 // A *SeparationError tells that there is no solution, an *input.Error that the
 // trajectory has no block sides.
@@ -60,7 +71,7 @@ const (
 // Source: task, "block readout"; iteratively reweighted least squares, McCullagh
 // and Nelder 1989.
 func FitLogistic(t *Trajectory) (*Logistic, error) {
-	f := &logisticFit{t: t, d: t.N + 1}
+	f := &logisticFit{t: t, d: t.N + 1, every: 1}
 	f.gradient, f.theta = make([]float64, f.d), make([]float64, f.d)
 	f.hessian = mat.NewSymDense(f.d, nil)
 	if err := f.pass(); err != nil {
@@ -72,6 +83,9 @@ func FitLogistic(t *Trajectory) (*Logistic, error) {
 	white := whitening(f.hessian)
 	_, rank := white.Dims()
 	a := make([]float64, rank)
+	f.every = max(1, min(f.n/(curvatureSteps*f.d), curvatureEvery))
+	long := f.every > 1
+	last := math.Inf(1)
 	for {
 		step, ok := f.step(white)
 		if !ok {
@@ -81,6 +95,13 @@ func FitLogistic(t *Trajectory) (*Logistic, error) {
 		if length <= logisticTolerance*(1+floats.Norm(a, 2)) {
 			break
 		}
+		switch {
+		case long && length < nextStep && f.every < 2 && length < last/8:
+			f.every = 0
+		case length < nearStep || length > last:
+			f.every = 1
+		}
+		last = length
 		before := f.nats
 		floats.Add(a, step)
 		for {
@@ -128,7 +149,9 @@ type logisticFit struct {
 	n        int
 	passes   int
 
-	rows []float64 // √w·[h, 1] of a chunk
+	every int       // one RNN step in so many tells the Hessian; 0: it stays
+	bent  int       // those that have
+	rows  []float64 // √w·[h, 1] of a chunk
 }
 
 func (f *logisticFit) separated(complete bool) error {
@@ -138,8 +161,10 @@ func (f *logisticFit) separated(complete bool) error {
 // pass goes over the trajectory and assigns everything that depends on θ.
 func (f *logisticFit) pass() error {
 	clear(f.gradient)
-	f.hessian.Zero()
-	f.nats, f.margin, f.correct, f.n = 0, math.Inf(1), 0, 0
+	if f.every > 0 {
+		f.hessian.Zero()
+	}
+	f.nats, f.margin, f.correct, f.n, f.bent = 0, math.Inf(1), 0, 0, 0
 	f.passes++
 	for c, err := range f.t.Chunks() {
 		if err != nil {
@@ -152,6 +177,9 @@ func (f *logisticFit) pass() error {
 	}
 	if f.n == 0 {
 		return tooShort(f.t, 0, 1)
+	}
+	if f.every > 1 {
+		f.hessian.ScaleSym(float64(f.n)/float64(f.bent), f.hessian)
 	}
 	return nil
 }
@@ -187,6 +215,10 @@ func (f *logisticFit) add(c *Chunk) {
 		}
 		floats.AddScaled(f.gradient[:N], -b*wrong, h)
 		f.gradient[N] -= b * wrong
+		if f.every == 0 || (f.n+i)%f.every != 0 {
+			continue
+		}
+		f.bent++
 
 		w := math.Sqrt(e) / (1 + e) // √(P(b) P(−b))
 		start := len(f.rows)

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 
 	"gonum.org/v1/gonum/floats"
@@ -47,6 +48,15 @@ type Readouts struct {
 //
 // Source: SI 7.3, P; task, "P's rows".
 func FindReadouts(t *Trajectory, readoutWeight []float64, kind Kind) (*Readouts, error) {
+	components, err := PrincipalComponents(t)
+	if err != nil {
+		return nil, err
+	}
+	return findReadouts(t, readoutWeight, kind, components)
+}
+
+// findReadouts does as FindReadouts for a trajectory of known components.
+func findReadouts(t *Trajectory, readoutWeight []float64, kind Kind, components *Components) (r *Readouts, err error) {
 	N := t.N
 	if len(readoutWeight) != kernels.Actions*N {
 		panic("analysis: the readout's weights are not (2, N)")
@@ -54,11 +64,7 @@ func FindReadouts(t *Trajectory, readoutWeight []float64, kind Kind) (*Readouts,
 	stimulus := make([]float64, N)
 	floats.SubTo(stimulus, readoutWeight[N:], readoutWeight[:N])
 
-	components, err := PrincipalComponents(t)
-	if err != nil {
-		return nil, err
-	}
-	r := &Readouts{Kind: kind, Components: components, Offset: make([]float64, N)}
+	r = &Readouts{Kind: kind, Components: components, Offset: make([]float64, N)}
 	switch kind {
 	case Full:
 	case PCA:
@@ -150,19 +156,45 @@ type Halves struct {
 //
 // Source: task: the block readout in the full space is poorly determined.
 func SplitHalves(t *Trajectory, readoutWeight []float64, r *Readouts) (*Halves, error) {
-	T, err := t.Count()
+	parts, err := split(t)
 	if err != nil {
 		return nil, err
 	}
-	if T < 2 {
-		return nil, tooShort(t, T, 2)
+	return splitHalves(parts, readoutWeight, r)
+}
+
+// part is a half of a trajectory with its components.
+type part struct {
+	*Trajectory
+	components *Components
+}
+
+// split returns the halves of a trajectory.
+func split(t *Trajectory) (parts [2]part, err error) {
+	T, err := t.Count()
+	if err != nil {
+		return parts, err
 	}
-	parts := [2]*Trajectory{t.Slice(0, T/2), t.Slice(T/2, T)}
-	var found [2]*Readouts
-	for i, part := range parts {
-		if found[i], err = FindReadouts(part, readoutWeight, r.Kind); err != nil {
-			return nil, err
+	if T < 2 {
+		return parts, tooShort(t, T, 2)
+	}
+	parts[0].Trajectory, parts[1].Trajectory = t.Slice(0, T/2), t.Slice(T/2, T)
+	for i := range parts {
+		if parts[i].components, err = PrincipalComponents(parts[i].Trajectory); err != nil {
+			return parts, err
 		}
+	}
+	return parts, nil
+}
+
+func splitHalves(parts [2]part, readoutWeight []float64, r *Readouts) (*Halves, error) {
+	var found [2]*Readouts
+	var errs [2]error
+	parallel(2, func(i int) {
+		found[i], errs[i] = findReadouts(parts[i].Trajectory, readoutWeight, r.Kind, parts[i].components)
+	})
+	if err := cmp.Or(errs[0], errs[1]); err != nil {
+		return nil, err
 	}
 	h := &Halves{First: found[0], Second: found[1]}
 	for row := range h.Angles {
@@ -171,11 +203,11 @@ func SplitHalves(t *Trajectory, readoutWeight []float64, r *Readouts) (*Halves, 
 		h.CovarianceAngles[row] = r.Components.Angle(u, v)
 	}
 	for i, part := range parts {
-		accuracy, err := found[1-i].BlockAccuracyOn(part)
+		accuracy, err := found[1-i].BlockAccuracyOn(part.Trajectory)
 		if err != nil {
 			return nil, err
 		}
-		h.HeldOutAccuracy += accuracy * float64(part.T) / float64(T)
+		h.HeldOutAccuracy += accuracy * float64(part.T) / float64(parts[0].T+parts[1].T)
 	}
 	return h, nil
 }

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"math"
-	"sync"
 
 	"radd/internal/npz"
-	"radd/internal/panics"
 	"radd/task"
 )
 
@@ -19,6 +17,7 @@ type Report struct {
 	Readouts  []ReadoutReport `json:"readouts"`           // full, then, of two units or more, pca
 
 	components *Components
+	frame      *Frame // nil where there is no plane
 }
 
 // ReadoutReport is what a trajectory tells about its readouts of one kind.
@@ -57,33 +56,58 @@ func Examine(f *File) (*Report, error) {
 	if f.N < 2 {
 		kinds = kinds[:1] // one unit has no plane
 	}
+	if err := f.needReadout(); err != nil {
+		return nil, err
+	}
+	halves, err := split(f.Trajectory)
+	if err != nil {
+		return nil, err
+	}
 	r.Readouts = make([]ReadoutReport, len(kinds))
 	errs := make([]error, len(kinds))
-	var running sync.WaitGroup
-	for i, kind := range kinds {
-		running.Go(func() {
-			errs[i] = panics.Catch(func() (err error) {
-				r.Readouts[i], err = examine(f, kind)
-				return err
-			})
-		})
-	}
-	running.Wait()
+	parallel(len(kinds), func(i int) {
+		r.Readouts[i], errs[i] = examine(f, kinds[i], components, halves)
+	})
 	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
 	}
+	if pca := r.Found(PCA); pca != nil {
+		r.frame = FrameOf(pca)
+	}
+	if r.frame != nil { // so that the sign is not arbitrary
+		for i := range 2 {
+			components.Directions.SetRow(i, r.frame.Plane.RawRowView(i))
+		}
+	}
 	return r, nil
 }
 
+// Found returns the readouts of a kind, nil where there are none.
+func (r *Report) Found(kind Kind) *Readouts {
+	for _, report := range r.Readouts {
+		if report.Kind == kind {
+			return report.readouts
+		}
+	}
+	return nil
+}
+
+// Frame returns the axes of the plane and of the readouts in it, nil where there
+// are none.
+func (r *Report) Frame() *Frame { return r.frame }
+
+// Tables returns the shares of variance and the readouts in the plane.
+func (r *Report) Tables() []*Table { return []*Table{r.components.variance(), r.readoutTable()} }
+
 // examine returns the report of one kind of readouts.
-func examine(f *File, kind Kind) (ReadoutReport, error) {
+func examine(f *File, kind Kind, components *Components, parts [2]part) (ReadoutReport, error) {
 	none := task.Ratio(math.NaN())
 	r := ReadoutReport{Kind: kind, Angle: none, CovarianceAngle: none, BlockAccuracy: none, HeldOutBlockAccuracy: none, BlockNats: none,
 		HalvesAngles: [2]task.Ratio{none, none}, HalvesCovarianceAngles: [2]task.Ratio{none, none}}
 	var separation *SeparationError
-	readouts, err := f.Readouts(kind)
+	readouts, err := findReadouts(f.Trajectory, f.ReadoutWeight, kind, components)
 	if errors.As(err, &separation) {
 		r.Missing = err.Error()
 		return r, nil
@@ -94,7 +118,7 @@ func examine(f *File, kind Kind) (ReadoutReport, error) {
 	r.readouts = readouts
 	r.Angle, r.CovarianceAngle = task.Ratio(readouts.Angle()), task.Ratio(readouts.CovarianceAngle())
 	r.BlockAccuracy, r.BlockNats = task.Ratio(readouts.Block.Accuracy), task.Ratio(readouts.Block.Nats)
-	halves, err := SplitHalves(f.Trajectory, f.ReadoutWeight, readouts)
+	halves, err := splitHalves(parts, f.ReadoutWeight, readouts)
 	if errors.As(err, &separation) {
 		r.MissingHalves = err.Error()
 		return r, nil

@@ -20,13 +20,10 @@ type Config struct {
 	ISAs    []cpu.ISA
 	Rounds  int
 	Weights *train.Weights // of a network whose sessions are played; nil: untrained ones of Hidden units
-	Burst   time.Duration
+	Burst   time.Duration  // of one measurement
 	Version string
 	Report  func(done, of int) // called after every part of a round; may be nil
 }
-
-// defaultBurst is the time of one measurement within a round.
-const defaultBurst = 5 * time.Millisecond
 
 // Core is what a core can do at most with an instruction set in a dtype.
 type Core struct {
@@ -37,7 +34,8 @@ type Core struct {
 	Far          Spread  `json:"far"`           // loads from 192 KB, which is more than a first cache holds, GB/s
 }
 
-// Part is a part of a gradient step, in nanoseconds per RNN step.
+// Part is a part of a gradient step, in nanoseconds of processor time per RNN
+// step.
 type Part struct {
 	Time     Spread  `json:"ns_per_rnn_step"`
 	Ceiling  float64 `json:"ceiling_ns,omitempty"` // 0 where there is none
@@ -81,9 +79,6 @@ type CPUReport struct {
 
 // MeasureCPU measures training on the CPU. It stops with ctx's error.
 func MeasureCPU(ctx context.Context, cfg Config) (*CPUReport, error) {
-	if cfg.Burst == 0 {
-		cfg.Burst = defaultBurst
-	}
 	var subjects []subject
 	for _, isa := range cfg.ISAs {
 		for _, dtype := range cfg.Dtypes {
@@ -209,7 +204,7 @@ func (m *measurement[F]) round() {
 // sideBySide returns the nanoseconds of a gradient step of each of so many
 // networks at once.
 func (m *measurement[F]) sideBySide(networks int) float64 {
-	return burst(3*m.burst, func() int {
+	return wallBurst(0, func() int {
 		for _, net := range m.side {
 			net.Step, net.Records = 0, net.Records[:0]
 		}

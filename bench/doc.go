@@ -8,7 +8,8 @@
 //	         compared within a round, because a core's clock and its other
 //	         users change from one second to the next
 //	burst    a few milliseconds of one thing again and again, the unit of a round:
-//	         its fastest call counts, so that a core's other users do not
+//	         its fastest call counts, in processor time, so that a core's other
+//	         users do not; only what goes on side by side is timed on the wall
 //	spread   the median over the rounds, with the least and the most
 //	ceiling  the time of a part if nothing but its arithmetic or its loads took
 //	         any, at the rates measured in the same round

@@ -44,9 +44,6 @@ var (
 // MeasureGrowth measures how gradient steps grow with T and N, on untrained
 // networks, of which every trial lasts to its end.
 func MeasureGrowth(ctx context.Context, cfg Config) (*GrowthReport, error) {
-	if cfg.Burst == 0 {
-		cfg.Burst = defaultBurst
-	}
 	r := &GrowthReport{Machine: machine(cfg.Version), Rounds: cfg.Rounds}
 	for _, isa := range cfg.ISAs {
 		for _, dtype := range cfg.Dtypes {

@@ -30,10 +30,10 @@ type script struct {
 	errors  *strings.Builder
 }
 
-// startScript starts a script on the file that writeWork wrote. The error says
-// what is missing.
-func startScript(ctx context.Context, python, path, work, dtype string) (*script, error) {
-	s := &script{process: exec.CommandContext(ctx, python, "-u", path, work, dtype), errors: &strings.Builder{}}
+// startScript starts a script with its arguments, the first of which is the file
+// that writeWork wrote. The error says what is missing.
+func startScript(ctx context.Context, python, path string, arguments ...string) (*script, error) {
+	s := &script{process: exec.CommandContext(ctx, python, append([]string{"-u", path}, arguments...)...), errors: &strings.Builder{}}
 	s.process.Env = oneCore(os.Environ())
 	s.process.Stderr = s.errors
 	var err error

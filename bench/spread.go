@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"radd/internal/cputime"
 )
 
 // Spread is what repeated measurements of one thing gave.
@@ -57,16 +59,36 @@ func (s samples) each(f func(of func(name string) float64) float64) []float64 {
 	return values
 }
 
-// burst calls f again and again for that time, three times at least, and returns
-// the nanoseconds that a unit took in the fastest call: what other programs take
-// of a core is no part of it. f returns the units that it did.
-func burst(least time.Duration, f func() int) float64 {
-	best := math.Inf(1)
+// clockStep is the time below which the clock's own call would show.
+const clockStep = 50 * time.Microsecond
+
+// burst calls f again and again for that processor time, three times at least,
+// and returns the nanoseconds that a unit took in the fastest of them: what other
+// programs take of a core, or of its caches, is no part of it. f returns the
+// units that it did; calls that are too short for the clock are taken together.
+func burst(least time.Duration, f func() int) float64 { return fastest(cputime.Process, least, f) }
+
+// wallBurst is burst by the clock on the wall, for work that is not one core's.
+func wallBurst(least time.Duration, f func() int) float64 {
 	start := time.Now()
-	for calls, last := 0, start; calls < 3 || last.Sub(start) < least; calls++ {
-		units := f()
-		now := time.Now()
-		best = min(best, float64(now.Sub(last).Nanoseconds())/float64(units))
+	return fastest(func() time.Duration { return time.Since(start) }, least, f)
+}
+
+func fastest(clock func() time.Duration, least time.Duration, f func() int) float64 {
+	best, together := math.Inf(1), 1
+	start := clock()
+	for times, last := 0, start; times < 3 || last-start < least; {
+		units := 0
+		for range together {
+			units += f()
+		}
+		now := clock()
+		if now-last >= clockStep {
+			best = min(best, float64(now-last)/float64(units))
+			times++
+		} else {
+			together *= 2
+		}
 		last = now
 	}
 	return best

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"radd/internal/cputime"
 )
 
 func TestSpread(t *testing.T) {
@@ -43,20 +45,29 @@ func TestSignificant(t *testing.T) {
 	}
 }
 
-// TestBurst: the fastest of three calls or more counts, by the unit.
+// TestBurst: the fastest of three calls or more counts, by the unit, and short
+// ones are taken together.
 func TestBurst(t *testing.T) {
+	compute := func(d time.Duration) {
+		for start := cputime.Process(); cputime.Process()-start < d; {
+		}
+	}
 	calls := 0
 	ns := burst(0, func() int {
 		calls++
 		if calls == 2 {
-			time.Sleep(20 * time.Millisecond)
+			compute(20 * time.Millisecond)
 			return 1
 		}
-		time.Sleep(2 * time.Millisecond)
+		compute(2 * time.Millisecond)
 		return 1000
 	})
 	if calls != 3 || ns < 2000 || ns > 20e6/2 {
 		t.Errorf("%d calls, %v ns", calls, ns)
+	}
+	calls = 0
+	if ns = burst(0, func() int { calls++; return 1 }); calls < 100 || ns <= 0 || ns > float64(clockStep) {
+		t.Errorf("%d calls of nothing, %v ns", calls, ns)
 	}
 }
 

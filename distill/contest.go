@@ -1,7 +1,6 @@
 package distill
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
-	"sync"
 	"time"
 
 	"gonum.org/v1/gonum/floats"
@@ -18,7 +15,6 @@ import (
 
 	"radd/analysis"
 	"radd/internal/atomicfs"
-	"radd/internal/panics"
 	"radd/internal/philox"
 	"radd/kernels"
 	"radd/task"
@@ -90,7 +86,7 @@ func HoldContest(ctx context.Context, cfg ContestConfig, opt train.Options) (*Co
 }
 
 func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run train.Config, opt train.Options) (*Contest, error) {
-	teacher, err := train.LoadWeights(filepath.Join(cfg.Run, weightsFile))
+	teacher, err := train.LoadRNN(filepath.Join(cfg.Run, weightsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +121,7 @@ func holdContest[F kernels.Float](ctx context.Context, cfg ContestConfig, run tr
 		var list []player[F]
 		var e Entry
 		for _, path := range contestant.Weights {
-			w, err := train.LoadWeights(path)
+			w, err := train.LoadRNN(path)
 			if err != nil {
 				return nil, err
 			}
@@ -204,7 +200,7 @@ func randomStudents(path string, students, workers int) ([][]float64, error) {
 	}
 	defer f.Close()
 	list := make([][]float64, students)
-	return list, each(students, workers, func(k int) (err error) {
+	return list, inParallel(students, workers, func(k int) (err error) {
 		list[k], err = randomStudent(f.Trajectory, k)
 		return err
 	})
@@ -226,27 +222,6 @@ func randomStudent(t *analysis.Trajectory, k int) ([]float64, error) {
 		return nil, err
 	}
 	return student.Network(t)
-}
-
-// each calls f for every number below n, on so many workers (0 means one per
-// core), and returns the error of the lowest number that has one. A panic is an
-// error.
-func each(n, workers int, f func(i int) error) error {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	errs := make([]error, n)
-	var running sync.WaitGroup
-	free := make(chan struct{}, workers)
-	for i := range n {
-		free <- struct{}{}
-		running.Go(func() {
-			defer func() { <-free }()
-			errs[i] = panics.Catch(func() error { return f(i) })
-		})
-	}
-	running.Wait()
-	return cmp.Or(errs...)
 }
 
 func as[F kernels.Float](theta []float64) []F {
@@ -284,7 +259,7 @@ func newJudge[F kernels.Float](backend kernels.Backend[F], teacher []F, n int, c
 // all returns the players' performances.
 func (j *judge[F]) all(ctx context.Context, players []player[F], cfg ContestConfig) ([]analysis.Performance, error) {
 	performances := make([]analysis.Performance, len(players))
-	return performances, each(len(players), cfg.Workers, func(i int) error {
+	return performances, inParallel(len(players), cfg.Workers, func(i int) error {
 		b, err := j.watch(ctx, players[i])
 		if err == nil {
 			performances[i] = b.Performance(cfg.Resamples, seed)

@@ -27,6 +27,7 @@ type Made struct {
 	Seed          uint64 `json:"seed,omitempty"`
 	Dtype         string `json:"dtype,omitempty"`
 	SHA256        string `json:"trajectory_sha256,omitempty"` // of a trajectory file that is no run's
+	PlayersSHA256 string `json:"players_sha256,omitempty"`    // of an analysis's students and mice together
 }
 
 // product is the summary of something that is made into a folder.
@@ -38,7 +39,8 @@ type product interface {
 // ofRun makes something of a run's rollout, which it makes if need be, by fill,
 // whose summary is p. It goes into the folder out, absent or empty, or, where out
 // is "", into the run's folder of that name, unless that holds the same already.
-func ofRun[P product](ctx context.Context, run, out, name, readout string, p P, opt train.Options,
+// of says what else than the rollout it is made of.
+func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, opt train.Options,
 	fill func(staging string, rollout train.RolloutSummary, f *analysis.File) error) error {
 	opt = opt.Filled()
 	if out != "" {
@@ -50,7 +52,7 @@ func ofRun[P product](ctx context.Context, run, out, name, readout string, p P, 
 	if err != nil {
 		return err
 	}
-	is := Made{FormatVersion: formatVersion, Readout: readout, WeightsSHA256: rollout.WeightsSHA256,
+	is := Made{FormatVersion: formatVersion, Readout: of.Readout, PlayersSHA256: of.PlayersSHA256, WeightsSHA256: rollout.WeightsSHA256,
 		Blocks: rollout.Blocks, Seed: rollout.Seed, Dtype: rollout.Dtype}
 	if out == "" {
 		out = filepath.Join(run, name)

@@ -64,7 +64,7 @@ type Summary struct {
 // Source: SI 7.3.
 func OfRun(ctx context.Context, run, out string, readout analysis.Kind, opt train.Options) (Summary, error) {
 	var s Summary
-	err := ofRun(ctx, run, out, filepath.Join("distill", "radd-"+string(readout)), string(readout), &s, opt,
+	err := ofRun(ctx, run, out, filepath.Join("distill", "radd-"+string(readout)), Made{Readout: string(readout)}, &s, opt,
 		func(staging string, rollout train.RolloutSummary, f *analysis.File) error {
 			heldOut, err := heldOutOf(ctx, run, filepath.Join(staging, "held-out"), rollout, opt.Filled())
 			if err != nil {
@@ -84,7 +84,7 @@ func heldOutOf(ctx context.Context, run, folder string, of train.RolloutSummary,
 	if err != nil {
 		return nil, err
 	}
-	w, err := train.LoadWeights(of.Weights)
+	w, err := train.LoadRNN(of.Weights)
 	if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"gorgonia.org/gorgonia"
-
-	"radd/kernels"
 )
 
 var update = flag.Bool("update", false, "write docs/graph.dot and docs/graph.svg; needs Graphviz")
@@ -55,44 +54,49 @@ func TestGeneratedGraphPicture(t *testing.T) {
 	}
 }
 
-// picture returns the graph of two steps that count, in Graphviz's language: a
+// picture returns the graph of two steps, in Graphviz's language: a
 // box for every op. Leaves and constants stand within the boxes of the ops that
 // read them, because lines to six parameters from everywhere would hide the rest.
 func picture(t *testing.T) []byte {
-	tape := passage[float64](3, []bool{true, true})
-	u, err := unroll(kernels.Shape{N: 3}, kernels.CrossEntropyMean, tape, naming(0))
+	u, err := unroll[float64](RNN{}, 3, 2, true, naming)
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[*gorgonia.Node]string{u.loss: "loss"}
+	needed := map[*gorgonia.Node]bool{}
+	var need func(n *gorgonia.Node)
+	need = func(n *gorgonia.Node) {
+		if !needed[n] {
+			needed[n] = true
+			for _, c := range children(u.graph, n) {
+				need(c)
+			}
+		}
+	}
+	for _, n := range slices.Concat(gorgonia.Nodes{u.loss}, u.gradient, u.outgoing) {
+		need(n)
+	}
+	names := map[*gorgonia.Node]string{u.loss: "L", u.first[0]: "h" + subscripts[0], u.incoming[0]: "λ", u.outgoing[0]: "dh" + subscripts[0]}
 	for i, name := range []string{"W_ih", "W_hh", "b_ih", "b_hh", "W_out", "b_out"} {
 		names[u.parameters[i]] = name
 		names[u.gradient[i]] = strings.TrimPrefix(names[u.gradient[i]]+", d"+name, ", ")
 	}
-	for step := range tape.T {
-		names[u.hidden[step]] = "h" + subscripts[step+1]
+	for step := range u.state {
+		names[u.input[step]] = "x" + subscripts[step+1]
+		names[u.weight[step]] = "w" + subscripts[step+1]
+		names[u.state[step][0]] = "h" + subscripts[step+1]
 		names[u.softmax[step]] = "log a" + subscripts[step+1]
-	}
-	for _, n := range u.graph.AllNodes() {
-		var step int
-		if _, err := fmt.Sscanf(n.Name(), "x 0.%d", &step); err == nil && n.Op() == nil {
-			names[n] = "x" + subscripts[step+1]
-		} else if n.Name() == "h" {
-			names[n] = "h" + subscripts[0]
-		}
 	}
 
 	var b bytes.Buffer
 	b.WriteString(header)
-	before, _ := nodes(tape.Counted[:tape.T])
 	for i, n := range u.graph.AllNodes() {
-		if leaf(n) {
+		if stands(n) {
 			continue
 		}
 		style := forward
-		if _, runs := u.program.index[n]; !runs {
+		if !needed[n] {
 			style = dead
-		} else if i >= before {
+		} else if i >= u.forward {
 			style = backward
 		}
 		label := expression(u.graph, n, names)
@@ -102,7 +106,7 @@ func picture(t *testing.T) []byte {
 		}
 		fmt.Fprintf(&b, "\tn%d [label=\"%s\", %s];\n", n.ID(), label, style)
 		for _, c := range children(u.graph, n) {
-			if !leaf(c) {
+			if !stands(c) {
 				fmt.Fprintf(&b, "\tn%d -> n%d;\n", c.ID(), n.ID())
 			}
 		}
@@ -130,8 +134,9 @@ const (
 `
 )
 
-// leaf reports whether a node is a parameter, a record or a constant.
-func leaf(n *gorgonia.Node) bool {
+// stands reports whether a node stands in the boxes of the ops that read it: a
+// parameter, an input or a constant.
+func stands(n *gorgonia.Node) bool {
 	return n.Op() == nil || strings.HasPrefix(n.Op().String(), "const")
 }
 
@@ -150,7 +155,7 @@ func expression(g *gorgonia.ExprGraph, n *gorgonia.Node, names map[*gorgonia.Nod
 		switch name, ok := names[c]; {
 		case ok:
 			args = append(args, name)
-		case leaf(c):
+		case stands(c):
 			args = append(args, strings.NewReplacer("const ", "", "-", "−").Replace(c.Name()))
 		default:
 			args = append(args, "·")
@@ -158,7 +163,7 @@ func expression(g *gorgonia.ExprGraph, n *gorgonia.Node, names map[*gorgonia.Nod
 	}
 	op := n.Op().String()
 	for _, form := range []struct{ prefix, format string }{
-		{"A × b", "%s %s"}, {"Aᵀ × b", "%sᵀ %s"}, {"a ⊗ b", "%s ⊗ %s"},
+		{"A × b", "%s %s"}, {"a ⋅ b", "%s · %s"}, {"Aᵀ × b", "%sᵀ %s"}, {"a ⊗ b", "%s ⊗ %s"},
 		{"+", "%s + %s"}, {"-", "%s − %s"}, {"⊙", "%s ⊙ %s"}, {"tanh", "tanh %s"},
 		{"SoftmaxDiff", "log softmax′"}, {"Softmax", "log softmax %s"},
 	} {
@@ -166,12 +171,5 @@ func expression(g *gorgonia.ExprGraph, n *gorgonia.Node, names map[*gorgonia.Nod
 			return fmt.Sprintf(form.format, args[:strings.Count(form.format, "%s")]...)
 		}
 	}
-	side := "left"
-	if strings.HasPrefix(op, "T[1:2:") {
-		side = "right"
-	}
-	if strings.HasSuffix(op, "+=...") {
-		return fmt.Sprintf("%s at [%s]", args[1], side)
-	}
-	return fmt.Sprintf("%s [%s]", args[0], side)
+	panic("an op that the picture has no form for: " + op)
 }

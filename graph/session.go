@@ -28,15 +28,21 @@ type Session[F kernels.Float] struct {
 	objective kernels.Objective
 	tapes     []*kernels.Tape[F]
 	loss      float64
+	size      int    // of θ
 	number    uint64 // keeps the hashes of two session ops apart
 }
 
 var sessions atomic.Uint64
 
 // NewSession returns an op that plays the tapes' passages on the backend. All
-// tapes are of one N.
+// tapes are of one N. θ is packed as kernels.Shape says, or as the backend does
+// where that is an Unrolled.
 func NewSession[F kernels.Float](b kernels.Backend[F], o kernels.Objective, tapes []*kernels.Tape[F]) *Session[F] {
-	return &Session[F]{backend: b, objective: o, tapes: tapes, number: sessions.Add(1)}
+	size := kernels.Shape{N: tapes[0].N}.Size()
+	if u, ok := b.(*Unrolled[F]); ok {
+		size = u.size
+	}
+	return &Session[F]{backend: b, objective: o, tapes: tapes, size: size, number: sessions.Add(1)}
 }
 
 // Apply returns the node of the loss, a scalar, of the parameters θ, a vector.
@@ -57,8 +63,8 @@ func (s *Session[F]) Type() hm.Type { return hm.NewFnType(vectorOf[F](), dtype[F
 // InferShape implements gorgonia.Op.
 func (s *Session[F]) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error) {
 	shape, ok := inputs[0].(tensor.Shape)
-	if size := (kernels.Shape{N: s.tapes[0].N}).Size(); !ok || shape.Dims() != 1 || shape[0] != size {
-		return nil, fmt.Errorf("session op: θ has shape %v, but %d hidden units have (%d)", inputs[0], s.tapes[0].N, size)
+	if !ok || shape.Dims() != 1 || shape[0] != s.size {
+		return nil, fmt.Errorf("session op: θ has shape %v, but %d hidden units have (%d)", inputs[0], s.tapes[0].N, s.size)
 	}
 	return tensor.ScalarShape(), nil
 }
@@ -125,8 +131,7 @@ func (r reverse[F]) InferShape(inputs ...gorgonia.DimSizer) (tensor.Shape, error
 
 // Do carries the gradient back through every step of the batch.
 func (r reverse[F]) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	size := (kernels.Shape{N: r.of.tapes[0].N}).Size()
-	return r.UsePreallocDo(tensor.New(tensor.WithShape(size), tensor.WithBacking(make([]F, size))), inputs...)
+	return r.UsePreallocDo(dense(make([]F, r.of.size), r.of.size), inputs...)
 }
 
 // UsePreallocDo implements gorgonia.UsePreallocDoer: it assigns the gradient to
@@ -211,4 +216,9 @@ func flat[F kernels.Float](v gorgonia.Value) ([]F, error) {
 		return nil, fmt.Errorf("a %T where the graph needs a vector of %T", d.Data(), F(0))
 	}
 	return x, nil
+}
+
+// dense returns a tensor over the given elements.
+func dense[F kernels.Float](backing []F, shape ...int) *tensor.Dense {
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(backing))
 }

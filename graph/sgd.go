@@ -18,7 +18,8 @@ import (
 type SGD[F kernels.Float] struct {
 	LearningRate F
 	Momentum     F
-	Velocity     [][]F // one for each of the model's vectors, in order; made by Step where nil
+	Clip         float64 // bound of every element of the gradient; 0 is none
+	Velocity     [][]F   // one for each of the model's vectors, in order; made by Step where nil
 
 	backend kernels.Backend[F]
 }
@@ -55,6 +56,7 @@ func (s *SGD[F]) Step(model []gorgonia.ValueGrad) error {
 		if s.Velocity[i] == nil {
 			s.Velocity[i] = make([]F, len(theta))
 		}
+		clip(grad, s.Clip)
 		s.backend.Update(theta, s.Velocity[i], grad, s.LearningRate, s.Momentum)
 		clear(grad)
 	}

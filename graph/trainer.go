@@ -16,22 +16,24 @@ type Trainer[F kernels.Float] struct {
 	net     *kernels.Network[F]
 	batch   *kernels.Batch[F]
 	session *Session[F]
-	graph   *executor
+	vm      *VM[F]
 	theta   *gorgonia.Node
 	dTheta  *gorgonia.Node
 	solver  gorgonia.Solver
 	model   []gorgonia.ValueGrad
-	before  []F // θ and velocity before the update
+	before  []F                             // θ and velocity before the update
+	moments [][]F                           // that change their sign with a weight
+	settle  func(theta []F, moments ...[]F) // after every update; may be nil
 }
 
 // NewTrainer compiles the graph for the network, whose Theta and Velocity it
-// will update in place.
+// will update in place, by SGD.
 func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) (*Trainer[F], error) {
 	t := &Trainer[F]{
 		backend: b,
 		net:     net,
 		batch:   kernels.BatchOf(net),
-		before:  make([]F, 2*len(net.Theta)),
+		before:  make([]F, len(net.Theta)+len(net.Velocity)),
 	}
 	t.session = NewSession(b, net.Objective, t.batch.Tapes)
 	g := gorgonia.NewGraph()
@@ -46,7 +48,7 @@ func NewTrainer[F kernels.Float](b kernels.Backend[F], net *kernels.Network[F]) 
 		return nil, fmt.Errorf("differentiating the session: %w", err)
 	}
 	t.dTheta = grads[0]
-	if t.graph, err = newExecutor(g); err != nil {
+	if t.vm, err = NewVM[F](g, loss, t.dTheta); err != nil {
 		return nil, err
 	}
 	t.solver = NewSGD(b, F(net.LearningRate), F(net.Momentum), net.Velocity)
@@ -61,10 +63,10 @@ func (t *Trainer[F]) Step() (kernels.Record, error) {
 	net := t.net
 	t.batch.Draw(net.Sampler, net.Seed, net.Step)
 	t.batch.Teach(t.backend, net)
-	if err := t.graph.run(); err != nil {
+	if err := t.vm.RunAll(); err != nil {
 		return kernels.Record{}, fmt.Errorf("gradient step %d: %w", net.Step+1, err)
 	}
-	grad, err := flat[F](t.graph.of(t.dTheta))
+	grad, err := flat[F](t.dTheta.Value())
 	if err != nil {
 		return kernels.Record{}, err
 	}
@@ -77,6 +79,9 @@ func (t *Trainer[F]) Step() (kernels.Record, error) {
 	if err := t.solver.Step(t.model); err != nil {
 		return record, err
 	}
+	if t.settle != nil {
+		t.settle(net.Theta, t.moments...)
+	}
 	if err := kernels.CheckWeights(net.Theta, net.Step+1, record); err != nil {
 		copy(net.Theta, t.before)
 		copy(net.Velocity, t.before[len(net.Theta):])
@@ -86,6 +91,35 @@ func (t *Trainer[F]) Step() (kernels.Record, error) {
 	return record, nil
 }
 
+// Use has the solver of a name update θ from now on: one of Solvers, with its
+// moments in the network's Velocity, one behind the other, and every element of
+// the gradient bounded by clip unless that is 0. The cell, of n units, tells what
+// connections its weights are held to.
+func (t *Trainer[F]) Use(solver string, clip float64, c Cell, n int) {
+	net := t.net
+	size := len(net.Theta)
+	if len(net.Velocity) != size*Moments(solver) {
+		panic("graph: the solver's moments have the wrong length")
+	}
+	t.moments = [][]F{net.Velocity[:size]}
+	switch solver {
+	case "sgd":
+		sgd := NewSGD(t.backend, F(net.LearningRate), F(net.Momentum), net.Velocity)
+		sgd.Clip = clip
+		t.solver = sgd
+	case "adam":
+		t.solver = &Adam[F]{LearningRate: net.LearningRate, Clip: clip, Steps: net.Step, Mean: net.Velocity[:size], Square: net.Velocity[size:]}
+	case "rmsprop":
+		t.solver = &RMSProp[F]{LearningRate: net.LearningRate, Clip: clip, Square: net.Velocity}
+		t.moments = nil // a square has no sign
+	default:
+		panic("graph: no such solver")
+	}
+	if _, ok := c.(connected); ok {
+		t.settle = func(theta []F, moments ...[]F) { Settle(c, n, theta, moments...) }
+	}
+}
+
 // Batch returns the sessions and tapes of the last gradient step.
 func (t *Trainer[F]) Batch() *kernels.Batch[F] { return t.batch }
 
@@ -93,4 +127,4 @@ func (t *Trainer[F]) Batch() *kernels.Batch[F] { return t.batch }
 type parameter[F kernels.Float] struct{ of *Trainer[F] }
 
 func (p parameter[F]) Value() gorgonia.Value         { return p.of.theta.Value() }
-func (p parameter[F]) Grad() (gorgonia.Value, error) { return p.of.graph.of(p.of.dTheta), nil }
+func (p parameter[F]) Grad() (gorgonia.Value, error) { return p.of.dTheta.Value(), nil }

@@ -1,116 +1,162 @@
 package graph
 
 import (
-	"errors"
-	"fmt"
-	"math"
-	"slices"
+	"context"
+	"sync"
+	"time"
 
-	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
-	"radd/internal/input"
 	"radd/kernels"
 )
 
-// MaxUnrolledSteps is the most RNN steps that Unroll takes. Nodes grow with the
+// DefaultSteps is the number of RNN steps that are unrolled into one graph where
+// nobody chooses: building and scheduling it takes some milliseconds, and its
+// values stay in a core's cache.
+const DefaultSteps = 32
+
+// MaxSteps is the most RNN steps that one graph may have. Nodes grow with the
 // steps, and the chance that two of their hashes meet with its square: of builds
 // at 1,000 steps one in eight has to be made again, at 5,000 nearly all.
-const MaxUnrolledSteps = 1000
+const MaxSteps = 1000
 
-// Unrolled is the model spelt out in gorgonia's primitive ops for one recorded
-// passage of T RNN steps: six parameters as leaves of their own, and per step
+// Unrolled is a network of any cell spelt out in gorgonia's primitive ops and
+// differentiated symbolically through all steps of a session. It implements
+// kernels.Backend, so that whatever trains, rolls out and replays with the fused
+// kernels does so with it.
 //
-//	h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh)
-//	a_t = softmax(W_out h_t + b_out)
-//
-// with the loss over the counted steps and gorgonia.Grad of it by the six
-// parameters. The inputs, the steps that count and their targets are the
-// record's, so no gradient flows through the feedback or a trial's end.
+// The graph is one of K steps (segment). Forward plays the closed loop through
+// it step by step, one memory for every K steps of the session, and Backward goes
+// back through those memories. Nothing is built for a session's length: steps
+// beyond its end are masked. With K at least a session's length, one graph holds
+// the whole of it.
 //
 // Source: SI 7.2.
 type Unrolled[F kernels.Float] struct {
-	shape     kernels.Shape
+	cell    Cell
+	steps   int // K
+	size    int // of θ
+	states  int // elements of a state
+	fused   kernels.Backend[F]
+	workers []*worker[F]
+	jobs    chan job[F] // for the workers
+	waits   sync.Pool   // of *sync.WaitGroup
+	build   time.Duration
+}
+
+// job is a pass through one tape.
+type job[F kernels.Float] struct {
+	theta     []F
 	objective kernels.Objective
-
-	graph      *gorgonia.ExprGraph
-	parameters gorgonia.Nodes // in the order of kernels.Shape.Parameters
-	hidden     gorgonia.Nodes // (T) h_t, (N) each
-	softmax    gorgonia.Nodes // (T) a_t, or log a_t where the objective needs that; (2) each
-	loss       *gorgonia.Node
-	gradient   gorgonia.Nodes // as parameters
-	program    *program
+	tape      *kernels.Tape[F]
+	backward  bool
+	done      *sync.WaitGroup
 }
 
-// UnrolledResult is what the unrolled graph gives for one θ.
-type UnrolledResult[F kernels.Float] struct {
-	Loss        float64
-	Gradient    []F // of Loss by θ, packed as θ
-	Hidden      []F // (T, N) h_t
-	Probability []F // (T, 2) a_t: left, right
-}
-
-// Unroll builds the graph of the passage that the tape holds, as Forward left
-// it, and differentiates it. It copies what it needs of the tape.
-//
-// A passage of more than MaxUnrolledSteps steps, or without a step that counts,
-// is an *input.Error. Any other error means that gorgonia merged unequal nodes
-// however they were named.
-func Unroll[F kernels.Float](s kernels.Shape, o kernels.Objective, tape *kernels.Tape[F]) (*Unrolled[F], error) {
-	if tape.N != s.N {
-		panic("graph: the tape is of another N")
+// NewUnrolled returns the engine for a cell of n units with graphs of the given
+// number of steps, which goes through as many sessions at once as there are
+// workers. The fused backend updates the weights and plays teachers; Close closes
+// it. The error is gorgonia's, of a cell that it cannot differentiate, or names an
+// op that the VM lacks.
+func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.Backend[F]) (*Unrolled[F], error) {
+	if steps < 1 || n < 1 || workers < 1 {
+		panic("graph: an engine without steps, units or workers")
 	}
-	if tape.T > MaxUnrolledSteps {
-		return nil, &input.Error{Field: "engine", Found: fmt.Sprintf("unrolled, for a session of %d RNN steps", tape.T),
-			Allowed: fmt.Sprintf("at most %d RNN steps: a longer graph holds so many nodes that some of their hashes meet, and gorgonia merges those", MaxUnrolledSteps),
-			Do:      "use the engine fused"}
+	start := time.Now()
+	layout := Layout(c, n)
+	u := &Unrolled[F]{cell: c, steps: steps, size: layout[len(layout)-1].End, states: n * c.States(), fused: fused,
+		jobs: make(chan job[F])}
+	u.waits.New = func() any { return new(sync.WaitGroup) }
+	for range workers {
+		u.workers = append(u.workers, &worker[F]{of: u, programs: map[bool]*compiled[F]{}, rest: make([]F, u.states)})
 	}
-	if !slices.Contains(tape.Counted[:tape.T], true) {
-		return nil, &input.Error{Field: "session", Found: "no observation step, so no loss", Allowed: "a passage with at least one"}
-	}
-	return unrollUnder(s, o, tape, naming)
-}
-
-// Run returns the loss of the parameters θ, packed as kernels.Shape says, with
-// its gradient and what the network showed at every step of the passage. Only
-// one Run at a time.
-func (u *Unrolled[F]) Run(theta []F) (UnrolledResult[F], error) {
-	if len(theta) != u.shape.Size() {
-		panic("graph: θ has the wrong length")
-	}
-	var result UnrolledResult[F]
-	for i, p := range u.shape.Parameters() {
-		if err := gorgonia.Let(u.parameters[i], dense(theta[p.Start:p.End], p.Shape...)); err != nil {
-			return result, fmt.Errorf("%s: %w", p.Name, err)
+	for _, logarithmic := range []bool{true, false} {
+		s, err := unroll[F](c, n, steps, logarithmic, naming)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range u.workers {
+			if w.programs[logarithmic], err = newCompiled[F](s); err != nil {
+				return nil, err
+			}
 		}
 	}
-	values, err := u.program.run()
-	if err != nil {
-		return result, err
+	for _, w := range u.workers {
+		go w.work()
 	}
-	read := func(nodes gorgonia.Nodes) (all []F) {
-		for _, n := range nodes {
-			v, e := flat[F](values(n))
-			err = errors.Join(err, e)
-			all = append(all, v...)
-		}
-		return all
-	}
-	loss, err := number[F](values(u.loss))
-	result.Loss = float64(loss)
-	result.Gradient, result.Hidden, result.Probability = read(u.gradient), read(u.hidden), read(u.softmax)
-	if logarithmic(u.objective) {
-		for i, x := range result.Probability {
-			result.Probability[i] = F(math.Exp(float64(x)))
-		}
-	}
-	return result, err
+	u.build = time.Since(start)
+	return u, nil
 }
+
+// BuildTime returns how long it took to build, differentiate and compile the
+// graphs.
+func (u *Unrolled[F]) BuildTime() time.Duration { return u.build }
+
+// Info implements kernels.Backend.
+func (u *Unrolled[F]) Info() kernels.Info {
+	return kernels.Info{Device: "cpu", ISA: "generic", Dtype: kernels.Dtype[F]()}
+}
+
+// Forward implements kernels.Backend. A teacher, whose θ is another network's, is
+// played by the fused kernels.
+func (u *Unrolled[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F]) float64 {
+	if len(theta) != u.size {
+		return u.fused.Forward(theta, o, tapes)
+	}
+	u.each(job[F]{theta: theta, objective: o}, tapes)
+	loss := 0.0
+	for _, t := range tapes {
+		loss += t.Loss
+	}
+	return loss / float64(len(tapes))
+}
+
+// Backward implements kernels.Backend.
+func (u *Unrolled[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F], scale F, grad []F) {
+	u.each(job[F]{theta: theta, objective: o, backward: true}, tapes)
+	scale /= F(len(tapes))
+	clear(grad)
+	for _, t := range tapes {
+		for i, x := range u.gradient(t) {
+			grad[i] += F(scale * x)
+		}
+	}
+}
+
+// Update implements kernels.Backend.
+func (u *Unrolled[F]) Update(theta, velocity, grad []F, lr, momentum F) {
+	u.fused.Update(theta, velocity, grad, lr, momentum)
+}
+
+// Train implements kernels.Backend: networks side by side, as far as there are
+// workers for their sessions.
+func (u *Unrolled[F]) Train(ctx context.Context, networks []*kernels.Network[F], gradientSteps int) error {
+	var group sync.WaitGroup
+	for _, n := range networks {
+		group.Go(func() { kernels.Train(ctx, u, n, gradientSteps) })
+	}
+	group.Wait()
+	return ctx.Err()
+}
+
+// Close implements kernels.Backend: it ends the workers and closes the fused
+// backend.
+func (u *Unrolled[F]) Close() error {
+	close(u.jobs)
+	return u.fused.Close()
+}
+
+// each does a job for every tape of a batch.
+func (u *Unrolled[F]) each(j job[F], tapes []*kernels.Tape[F]) {
+	j.done = u.waits.Get().(*sync.WaitGroup)
+	j.done.Add(len(tapes))
+	for _, j.tape = range tapes {
+		u.jobs <- j
+	}
+	j.done.Wait()
+	u.waits.Put(j.done)
+}
+
+// gradient returns a tape's own gradient, at the start of its scratch.
+func (u *Unrolled[F]) gradient(t *kernels.Tape[F]) []F { return t.Workspace(u.size)[:u.size] }
 
 // logarithmic reports whether the graph goes through log a_t rather than a_t.
 func logarithmic(o kernels.Objective) bool { return o != kernels.ProbabilityMean }
-
-// dense returns a tensor over the given elements.
-func dense[F kernels.Float](backing []F, shape ...int) *tensor.Dense {
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(backing))
-}

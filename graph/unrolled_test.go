@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,37 +11,29 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"radd/internal/input"
 	"radd/kernels"
 	"radd/kernels/cpu"
 	"radd/kernels/kernelstest"
-	"radd/task"
 )
 
 const (
 	// agreement is how far the unrolled graph, the session op and the fixtures
-	// may differ, relative to the norm: float64 sums of 657 steps in different
-	// orders, with room to spare.
+	// may differ, relative to the norm: float64 sums of some thousand steps in
+	// different orders, with room to spare.
 	agreement = 1e-10
-	// agreement32 is the same in float32, over some 50 steps.
-	agreement32 = 1e-4
+	// sameTraining is how far weights may be apart after 200 gradient steps of
+	// training by the unrolled graph and by the fused kernels in float64.
+	sameTraining = 1e-6
 )
 
-// near checks a whole vector, and for one packed as θ each of its six parameters.
-func near[F kernels.Float](t *testing.T, what string, s kernels.Shape, got, want []F, tolerance float64) {
+// near checks a vector.
+func near[F kernels.Float](t *testing.T, what string, got, want []F, tolerance float64) {
 	t.Helper()
-	parts := []kernels.Parameter{{Name: what, End: len(want)}}
-	if len(want) == s.Size() {
-		parts = s.Parameters()
-	}
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d elements, want %d", what, len(got), len(want))
 	}
-	for _, p := range parts {
-		got, want := got[p.Start:p.End], want[p.Start:p.End]
-		if d := distance(widen(got), widen(want)); !(d <= tolerance) && !slices.Equal(got, want) { // 0/0 where all is zero
-			t.Errorf("%s, %s: off by %g", what, p.Name, d)
-		}
+	if d := distance(widen(got), widen(want)); !(d <= tolerance) && !slices.Equal(got, want) { // 0/0 where all is zero
+		t.Errorf("%s: off by %g", what, d)
 	}
 }
 
@@ -52,131 +45,162 @@ func widen[F kernels.Float](v []F) []float64 {
 	return w
 }
 
-func unrolled[F kernels.Float](t testing.TB, s kernels.Shape, o kernels.Objective, tape *kernels.Tape[F]) *Unrolled[F] {
+// engine returns the unrolled engine of a cell over the generic kernels.
+func engine[F kernels.Float](t testing.TB, c Cell, n, steps, workers int) *Unrolled[F] {
 	t.Helper()
-	u, err := Unroll(s, o, tape)
+	u, err := NewUnrolled(c, n, steps, workers, cpu.New[F](cpu.Generic, workers))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { u.Close() })
 	return u
 }
 
-func result[F kernels.Float](t testing.TB, u *Unrolled[F], theta []F) UnrolledResult[F] {
-	t.Helper()
-	r, err := u.Run(theta)
-	if err != nil {
-		t.Fatal(err)
+// The graph of any number of steps, up to the whole session's, gives what the
+// fixture says, every parameter's gradient by itself.
+func TestUnrolledIsFixture(t *testing.T) {
+	f := kernelstest.Load(t, "n50_trained_prob")
+	steps := []int{1, 2, 32, 250, 657, 700}
+	if testing.Short() {
+		f, steps = kernelstest.Load(t, "n2_trained_prob"), []int{1, 2, 32}
 	}
-	return r
+	s := kernels.Shape{N: f.N}
+	for _, K := range steps {
+		u := engine[float64](t, RNN{}, f.N, K, 1)
+		tape, grad := kernels.NewTape[float64](f.N), make([]float64, s.Size())
+		tapes := []*kernels.Tape[float64]{tape}
+		for o, objective := range kernelstest.Objectives {
+			t.Run(fmt.Sprintf("%d steps, %s", K, objective), func(t *testing.T) {
+				o := kernels.Objective(o)
+				tape.Begin(f.Session)
+				loss := u.Forward(f.Theta, o, tapes)
+				u.Backward(f.Theta, o, tapes, 1, grad)
+				near(t, "loss", []float64{loss}, []float64{f.Loss[o]}, agreement)
+				for _, p := range s.Parameters() {
+					near(t, "gradient by "+p.Name, grad[p.Start:p.End], f.Grad[o][p.Start:p.End], agreement)
+				}
+				near(t, "hidden", tape.Hidden[f.N:(tape.T+1)*f.N], f.Record.Hidden, agreement)
+				if !slices.Equal(tape.Feedback[:tape.T], f.Record.Feedback) {
+					t.Error("other decisions than the fixture's")
+				}
+			})
+		}
+	}
 }
 
-// The unrolled graph, the session op differentiated by gorgonia.Grad, and the
-// fixture, over a whole session.
-func TestUnrolledIsSessionIsFixture(t *testing.T) {
+// Training through the unrolled graph sees the sessions that the fused kernels
+// see, and ends with the same weights.
+func TestUnrolledTrainsAsTheKernelsDo(t *testing.T) {
+	steps := 200
 	if testing.Short() {
-		t.Skip("657 steps")
+		steps = 20
 	}
-	f := kernelstest.Load(t, "n50_trained_prob")
-	s := kernels.Shape{N: f.N}
-	backend := cpu.New[float64](cpu.Generic, 1)
-	defer backend.Close()
-	for o, name := range kernelstest.Objectives {
-		t.Run(name, func(t *testing.T) {
-			o := kernels.Objective(o)
-			tape := kernels.NewTape[float64](f.N)
-			tape.Begin(f.Session)
-			g := gorgonia.NewGraph()
-			theta := gorgonia.NewVector(g, tensor.Float64, gorgonia.WithName("θ"), gorgonia.WithShape(s.Size()),
-				gorgonia.WithValue(dense(f.Theta, s.Size())))
-			loss := must(t)(NewSession(backend, o, []*kernels.Tape[float64]{tape}).Apply(theta))
-			sessionLoss, grads := run(t, g, loss, theta)
-			if tape.T != 657 {
-				t.Fatalf("%d steps, want 657", tape.T)
+	u := engine[float64](t, RNN{}, 9, DefaultSteps, 1)
+	for _, o := range []kernels.Objective{kernels.CrossEntropyMean, kernels.ProbabilityMean} {
+		through, bare := network[float64](t, 9, o), network[float64](t, 9, o)
+		trainer, err := NewTrainer[float64](u, through)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kernels.Train(context.Background(), u.fused, bare, steps)
+		for i := range steps {
+			r, err := trainer.Step()
+			if err != nil {
+				t.Fatal(err)
 			}
+			if want := bare.Records[i]; r.RNNSteps != want.RNNSteps || r.Behaviour != want.Behaviour {
+				t.Fatalf("%v: gradient step %d: %+v, by the kernels %+v", o, i+1, r, want)
+			}
+		}
+		near(t, o.String(), through.Theta, bare.Theta, sameTraining)
+	}
+}
 
-			r := result(t, unrolled(t, s, o, tape), f.Theta)
-			near(t, "loss and session op", s, []float64{r.Loss}, []float64{sessionLoss}, agreement)
-			near(t, "loss and fixture", s, []float64{r.Loss}, []float64{f.Loss[o]}, agreement)
-			near(t, "gradient and session op", s, r.Gradient, grads[0], agreement)
-			near(t, "gradient and fixture", s, r.Gradient, f.Grad[o], agreement)
-			near(t, "hidden", s, r.Hidden, f.Record.Hidden, agreement)
-			near(t, "probability", s, r.Probability, f.Record.Probability, agreement)
+// A segment's graph, every gradient of it, on gorgonia's own machine: the same
+// bytes.
+func TestSegmentIsTapeMachine(t *testing.T) {
+	for _, c := range []Cell{RNN{}, Leaky{Leak: .3}, GRU{}, LSTM{}, Connect(GRU{}, Connectivity{Recurrent: "block-diagonal", Excitatory: .5})} {
+		t.Run(fmt.Sprintf("%T", c), func(t *testing.T) {
+			s, err := unroll[float64](c, 4, 6, true, naming)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, n := range slices.Concat(s.parameters, s.input, s.weight, s.first, s.incoming) {
+				if err := gorgonia.Let(n, dense(someNumbers[float64](size(n), i), n.Shape().Clone()...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			outputs := slices.Concat(s.gradient, s.outgoing)
+			machine := gorgonia.NewTapeMachine(s.graph)
+			defer machine.Close()
+			if err := machine.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			var want [][]float64
+			for _, n := range outputs {
+				v, err := elements[float64](n.Value())
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, slices.Clone(v))
+			}
+			vm, err := NewVM[float64](s.graph, outputs...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := vm.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			for i, n := range outputs {
+				if got, err := elements[float64](n.Value()); err != nil || !slices.Equal(got, want[i]) {
+					t.Errorf("gradient %d: %v, the TapeMachine's is %v (%v)", i, got, want[i], err)
+				}
+			}
 		})
 	}
 }
 
-// singleSteps is a task whose every trial is one observation step.
-func singleSteps(t *testing.T) *task.Sampler {
-	c := task.DefaultConfig()
-	c.Blocks, c.BlankSteps, c.MaxObservations = 1, 0, 1
-	c, err := c.Resolve()
+// A run allocates nothing, and a step takes few instructions: elementwise ops are
+// fused, and so are outer products into their sums.
+func TestSegmentProgram(t *testing.T) {
+	s, err := unroll[float64](RNN{}, 50, 64, true, naming)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return task.NewSampler(c)
-}
-
-// Short passages of networks of any size, from h = 0 and from within a session,
-// against the backend.
-func TestUnrolledIsBackend(t *testing.T) {
-	t.Run("f64", func(t *testing.T) { unrolledIsBackend[float64](t, agreement) })
-	t.Run("f32", func(t *testing.T) { unrolledIsBackend[float32](t, agreement32) })
-}
-
-func unrolledIsBackend[F kernels.Float](t *testing.T, tolerance float64) {
-	backend := cpu.New[F](cpu.Generic, 1)
-	defer backend.Close()
-	for _, test := range []struct {
-		name          string
-		n             int
-		sampler       *task.Sampler
-		trials, later int // trials of the passage, and passages before it
-	}{
-		{"one step", 5, singleSteps(t), 1, 0},
-		{"two steps", 5, singleSteps(t), 2, 0},
-		{"one unit", 1, sampler(t, 2), 4, 0},
-		{"two units", 2, sampler(t, 2), 4, 0},
-		{"three units, as many as inputs", 3, sampler(t, 2), 4, 0},
-		{"second stretch", 7, sampler(t, 2), 3, 1},
-		{"fifty units", 50, sampler(t, 2), 5, 0},
-	} {
-		for o := range kernelstest.Objectives {
-			o := kernels.Objective(o)
-			t.Run(fmt.Sprintf("%s, %v", test.name, o), func(t *testing.T) {
-				s := kernels.Shape{N: test.n}
-				theta, grad := make([]F, s.Size()), make([]F, s.Size())
-				kernels.Init(s, 11, theta)
-				var session task.Session
-				session.Draw(test.sampler, task.Origin{Seed: 4, Stream: task.StreamTrain})
-				tape := kernels.NewTape[F](test.n)
-				tape.BeginStretch(&session, test.trials)
-				loss := backend.Forward(theta, o, []*kernels.Tape[F]{tape})
-				for range test.later {
-					tape.Continue(test.trials)
-					loss = backend.Forward(theta, o, []*kernels.Tape[F]{tape})
-				}
-				backend.Backward(theta, o, []*kernels.Tape[F]{tape}, 1, grad)
-				hidden := append([]F(nil), tape.Hidden[s.N:(tape.T+1)*s.N]...)
-				var probability []F
-				for step := range tape.T {
-					right := tape.Probability(step)
-					probability = append(probability, F(1-right), F(right))
-				}
-
-				u := unrolled(t, s, o, tape)
-				// The graph keeps its passage when the tape goes on to another.
-				kernels.Init(s, 12, theta)
-				backend.Forward(theta, o, []*kernels.Tape[F]{tape})
-				result(t, u, theta)
-				kernels.Init(s, 11, theta)
-
-				r := result(t, u, theta)
-				near(t, "loss", s, []F{F(r.Loss)}, []F{F(loss)}, tolerance)
-				near(t, "gradient", s, r.Gradient, grad, tolerance)
-				near(t, "hidden", s, r.Hidden, hidden, tolerance)
-				near(t, "probability", s, r.Probability, probability, tolerance)
-			})
+	p, err := compileSegment[float64](s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if perStep := float64(len(p.tape)) / 64; perStep > 16 {
+		t.Errorf("%.1f instructions a step", perStep)
+	}
+	// State, logits, log a and their leaves have to be there until the gradient is.
+	if perStep := float64(p.sizes[own]) / 64; perStep > 100 {
+		t.Errorf("%.1f elements a step of the own space", perStep)
+	}
+	// The gradient's own are dz, one a step, and matrices.
+	if perStep := float64(p.sizes[scratch]-3*2500) / 64; perStep > 110 {
+		t.Errorf("%.1f elements a step for the gradient", perStep)
+	}
+	m := p.memory()
+	if n := testing.AllocsPerRun(5, func() {
+		if err := p.run(m, 0, len(p.tape)); err != nil {
+			t.Fatal(err)
 		}
+	}); n != 0 {
+		t.Errorf("%v allocations a run", n)
+	}
+}
+
+// A logit difference of 2,000 underflows any softmax, not its logarithm.
+func TestUnrolledLossStaysFinite(t *testing.T) {
+	s := kernels.Shape{N: 2}
+	theta := make([]float64, s.Size())
+	kernels.Views(s, theta).ReadoutBias[1] = 2000
+	u := engine[float64](t, RNN{}, 2, 3, 1)
+	loss, grad := lossOf(u, theta, kernels.CrossEntropySum, passage[float64](2, []bool{true}))
+	if loss != 2000 || grad[s.Size()-1] != 1 {
+		t.Errorf("loss %v and its gradient by the bias %v, want 2000 and 1", loss, grad[s.Size()-1])
 	}
 }
 
@@ -203,125 +227,91 @@ func counting(T int) []bool {
 	return c
 }
 
-func TestUnrolledFiniteDifferences(t *testing.T) {
-	// A central difference over 2·10⁻⁵ errs by about 10⁻¹⁰ through the third
-	// derivative and as much through rounding.
-	const step, tolerance = 1e-5, 1e-8
-	s := kernels.Shape{N: 3}
-	theta := make([]float64, s.Size())
-	kernels.Init(s, 2, theta)
-	for o := range kernelstest.Objectives {
-		u := unrolled(t, s, kernels.Objective(o), passage[float64](s.N, counting(11)))
-		gradient, numeric := result(t, u, theta).Gradient, make([]float64, len(theta))
-		for i, w := range theta {
-			theta[i] = w + step
-			above := result(t, u, theta).Loss
-			theta[i] = w - step
-			numeric[i] = (above - result(t, u, theta).Loss) / (2 * step)
-			theta[i] = w
-		}
-		near(t, kernels.Objective(o).String(), s, gradient, numeric, tolerance)
+// lossOf returns the loss of a tape's inputs and its gradient.
+func lossOf[F kernels.Float](u *Unrolled[F], theta []F, o kernels.Objective, t *kernels.Tape[F]) (float64, []F) {
+	w := u.workers[0] // it has no job meanwhile
+	w.begin(theta, o, t)
+	for step := range t.T {
+		t.Difference[step] = w.advance(step, t.Input[step*kernels.Inputs:][:kernels.Inputs])
 	}
+	w.finish(o)
+	w.begin(theta, o, t)
+	w.backward()
+	return t.Loss, slices.Clone(u.gradient(t))
 }
 
-// Gorgonia's own machine, which compiles the graph, gives the same bytes.
-func TestUnrolledIsTapeMachine(t *testing.T) {
-	s := kernels.Shape{N: 4}
-	theta := make([]float64, s.Size())
-	kernels.Init(s, 2, theta)
-	u := unrolled(t, s, kernels.CrossEntropyMean, passage[float64](s.N, counting(40)))
-	r := result(t, u, theta)
-	machine := gorgonia.NewTapeMachine(u.graph)
-	defer machine.Close()
-	if err := machine.RunAll(); err != nil {
-		t.Fatal(err)
-	}
-	if loss, err := number[float64](u.loss.Value()); err != nil || loss != r.Loss {
-		t.Errorf("loss %v, want %v (%v)", loss, r.Loss, err)
-	}
-	var gradient []float64
-	for _, n := range u.gradient {
-		v, err := flat[float64](n.Value())
-		if err != nil {
-			t.Fatal(err)
-		}
-		gradient = append(gradient, v...)
-	}
-	for i := range gradient {
-		if gradient[i] != r.Gradient[i] {
-			t.Fatalf("gradient %d is %v, want %v", i, gradient[i], r.Gradient[i])
-		}
-	}
-}
-
-// A logit difference of 2,000 underflows any softmax, not its logarithm.
-func TestUnrolledLossStaysFinite(t *testing.T) {
-	s := kernels.Shape{N: 2}
-	theta := make([]float64, s.Size())
-	kernels.Views(s, theta).ReadoutBias[1] = 2000
-	r := result(t, unrolled(t, s, kernels.CrossEntropySum, passage[float64](s.N, []bool{true})), theta)
-	if r.Loss != 2000 || r.Gradient[s.Size()-1] != 1 {
-		t.Errorf("loss %v and its gradient by the bias %v, want 2000 and 1", r.Loss, r.Gradient[s.Size()-1])
-	}
-}
-
-func TestUnrollRefuses(t *testing.T) {
+func TestNewUnrolledNamesWhatFails(t *testing.T) {
+	b := cpu.New[float64](cpu.Generic, 1)
+	defer b.Close()
 	for _, test := range []struct {
-		name    string
-		counted []bool
-		want    string
+		step func(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error)
+		want string
 	}{
-		{"too long", counting(MaxUnrolledSteps + 1), "1001 RNN steps"},
-		{"no loss", make([]bool, 5), "no observation step"},
-		{"empty", nil, "no observation step"},
+		{func(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error) {
+			h, err := gorgonia.Add(x, state[0]) // 3 and 4 elements
+			return gorgonia.Nodes{h}, err
+		}, "the cell's step"},
+		{func(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error) {
+			return append(state, x), nil
+		}, "2 vectors of the state, not 1"},
+		{func(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error) {
+			h, err := gorgonia.Ceil(state[0])
+			return gorgonia.Nodes{h}, err
+		}, "differentiating"},
 	} {
-		_, err := Unroll(kernels.Shape{N: 2}, kernels.CrossEntropyMean, passage[float64](2, test.counted))
-		if !input.Is(err) || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v; want an *input.Error that says %q", test.name, err, test.want)
+		if _, err := NewUnrolled[float64](odd{step: test.step}, 4, 3, 1, b); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want one that says %q", err, test.want)
 		}
 	}
 }
 
-// Every T and every pattern of counted steps gives the number of nodes that the
-// formula says, and names change nothing but hashes.
-func TestUnrolledNodesOverLengthsAndNames(t *testing.T) {
-	s := kernels.Shape{N: 2}
-	theta := make([]float64, s.Size())
-	kernels.Init(s, 2, theta)
+// odd is a cell that a person might write.
+type odd struct {
+	RNN
+	step func(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error)
+}
+
+func (c odd) Step(p Leaves, x *gorgonia.Node, state gorgonia.Nodes) (gorgonia.Nodes, error) {
+	return c.step(p, x, state)
+}
+
+// Every length gives the number of nodes that two and three steps foretell,
+// unless nodes are merged, and names change nothing but hashes.
+func TestNodesOverLengthsAndNames(t *testing.T) {
 	type span struct{ from, to, names int }
 	lengths := []span{{1, 20, 3}, {100, 100, 3}}
 	if !testing.Short() {
-		lengths = append(lengths, span{21, 60, 2}, span{657, 657, 10}, span{MaxUnrolledSteps, MaxUnrolledSteps, 12})
+		lengths = append(lengths, span{21, 40, 2}, span{657, 657, 8}, span{MaxSteps, MaxSteps, 8})
 	}
 	built, refused := 0, 0
 	for _, l := range lengths {
-		for T := l.from; T <= l.to; T++ {
-			for o := range kernelstest.Objectives[:min(3, 1+60/T)] { // all of them where they cost little
-				counted := counting(T)
-				counted[T/2] = true // and T = 1, 2 have a loss
-				var first *UnrolledResult[float64]
-				for attempt := range l.names {
-					u, err := unroll(s, kernels.Objective(o), passage[float64](s.N, counted), naming(attempt))
-					if built++; err != nil {
-						refused++
-						t.Logf("T = %d, attempt %d: %v", T, attempt, err)
-						continue
-					}
-					r := result(t, u, theta)
-					if first == nil {
-						first = &r
-					}
-					if r.Loss != first.Loss || distance(r.Gradient, first.Gradient) != 0 {
-						t.Errorf("T = %d: another name, another result", T)
-					}
+		for K := l.from; K <= l.to; K++ {
+			want, err := nodes[float64](RNN{}, 2, K, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			good := 0
+			for attempt := range l.names {
+				s, err := build[float64](RNN{}, 2, K, true, naming(attempt))
+				if err != nil {
+					t.Fatal(err)
 				}
-				if first == nil {
-					t.Errorf("T = %d: refused under all of %d names", T, l.names)
+				built++
+				if err := checkNodes(s.graph, want); err != nil {
+					refused++
+					t.Logf("%d steps, attempt %d: %v", K, attempt, err)
+					if got := len(s.graph.AllNodes()); got > want {
+						t.Errorf("%d steps: %d nodes, more than the %d foretold", K, got, want)
+					}
+					continue
 				}
+				good++
+			}
+			if good == 0 {
+				t.Errorf("%d steps: refused under all of %d names", K, l.names)
 			}
 		}
 	}
-	t.Logf("%d of %d builds refused", refused, built)
 	if refused*10 > built {
 		t.Errorf("%d of %d builds refused", refused, built)
 	}
@@ -359,7 +349,7 @@ func TestCheckNodesFindsEqualHashes(t *testing.T) {
 	}
 }
 
-// A collision is refused under one attempt's names, and Unroll goes on to the
+// A collision is refused under one attempt's names, and unroll goes on to the
 // next; it gives up where there is no end to them.
 func TestUnrollUnderCollidingNames(t *testing.T) {
 	a, b := collision(t)
@@ -372,14 +362,7 @@ func TestUnrollUnderCollidingNames(t *testing.T) {
 		}
 		return naming(0)(step)
 	}
-	s := kernels.Shape{N: 3}
-	theta := make([]float64, s.Size())
-	kernels.Init(s, 2, theta)
-	tape := passage[float64](s.N, counting(12))
-	if _, err := unroll(s, kernels.CrossEntropyMean, tape, bad); err == nil || !strings.Contains(err.Error(), "merged") {
-		t.Fatalf("the merged graph was taken: %v", err)
-	}
-	badAt := func(last int) func(int) func(int) string {
+	badUpTo := func(last int) func(int) func(int) string {
 		return func(attempt int) func(int) string {
 			if attempt <= last {
 				return bad
@@ -387,23 +370,21 @@ func TestUnrollUnderCollidingNames(t *testing.T) {
 			return naming(attempt)
 		}
 	}
-	u, err := unrollUnder(s, kernels.CrossEntropyMean, tape, badAt(attempts-2))
+	s, err := unroll[float64](RNN{}, 3, 12, true, badUpTo(attempts-2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := result(t, unrolled(t, s, kernels.CrossEntropyMean, tape), theta)
-	near(t, "gradient under the last names", s, result(t, u, theta).Gradient, want.Gradient, 0)
-	if _, err := unrollUnder(s, kernels.CrossEntropyMean, tape, badAt(attempts)); err == nil || input.Is(err) {
+	if name := s.input[0].Name(); name != naming(attempts-1)(0) {
+		t.Errorf("built under the name %q", name)
+	}
+	if _, err := unroll[float64](RNN{}, 3, 12, true, badUpTo(attempts)); err == nil || !strings.Contains(err.Error(), "merged") {
 		t.Errorf("collisions without end: %v", err)
 	}
 }
 
-// Builds leave nothing behind.
-func TestUnrollsDoNotLeak(t *testing.T) {
-	s := kernels.Shape{N: 10}
-	theta := make([]float64, s.Size())
-	kernels.Init(s, 2, theta)
-	tape := passage[float64](s.N, counting(100))
+// Memory does not grow with the sessions that an engine has seen, beyond the
+// longest one's, and an engine that is closed leaves nothing behind.
+func TestUnrolledDoesNotLeak(t *testing.T) {
 	heap := func() int64 {
 		var m runtime.MemStats
 		runtime.GC()
@@ -411,26 +392,93 @@ func TestUnrollsDoNotLeak(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
 	}
-	build := func() *Unrolled[float64] {
-		u := unrolled(t, s, kernels.CrossEntropyMean, tape)
-		result(t, u, theta)
-		return u
+	goroutines := runtime.NumGoroutine()
+	u, err := NewUnrolled(RNN{}, 10, DefaultSteps, 1, cpu.New[float64](cpu.Generic, 1))
+	if err != nil {
+		t.Fatal(err)
 	}
-	build()
-	before, goroutines := heap(), runtime.NumGoroutine()
-	u := build()
-	one := heap() - before
-	runtime.KeepAlive(u)
-	if one <= 0 {
-		t.Fatalf("one graph takes %d bytes", one)
+	net := network[float64](t, 10, kernels.CrossEntropyMean)
+	trainer, err := NewTrainer[float64](u, net)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for range 20 {
-		build()
+	steps := func(n int) {
+		for range n {
+			if _, err := trainer.Step(); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if grown := heap() - before; grown > one/2 {
-		t.Errorf("20 builds leave %d bytes; one graph takes %d", grown, one)
+	steps(50)
+	after50 := heap()
+	steps(450)
+	if grown := heap() - after50; grown > after50/10 {
+		t.Errorf("after 500 sessions %d bytes more than the %d after 50", grown, after50)
+	}
+	runtime.KeepAlive(trainer)
+	u.Close()
+	for range 100 {
+		if runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		runtime.Gosched()
 	}
 	if now := runtime.NumGoroutine(); now > goroutines {
-		t.Errorf("20 builds leave %d goroutines", now-goroutines)
+		t.Errorf("a closed engine leaves %d goroutines", now-goroutines)
+	}
+}
+
+// BenchmarkUnrolled is one run, the loss and all gradients, of a session of 657
+// RNN steps: in segments, in one graph, and on gorgonia's TapeMachine.
+func BenchmarkUnrolled(b *testing.B) {
+	f := kernelstest.Load(b, "n50_trained_prob")
+	tape, grad := kernels.NewTape[float64](f.N), make([]float64, kernels.Shape{N: f.N}.Size())
+	tapes := []*kernels.Tape[float64]{tape}
+	for _, K := range []int{DefaultSteps, 657} {
+		b.Run(fmt.Sprintf("VM, %d steps", K), func(b *testing.B) {
+			u := engine[float64](b, RNN{}, f.N, K, 1)
+			for b.Loop() {
+				tape.Begin(f.Session)
+				u.Forward(f.Theta, kernels.CrossEntropyMean, tapes)
+				u.Backward(f.Theta, kernels.CrossEntropyMean, tapes, 1, grad)
+			}
+		})
+	}
+	b.Run("TapeMachine, 657 steps", func(b *testing.B) {
+		s, err := unroll[float64](RNN{}, f.N, 657, true, naming)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i, n := range slices.Concat(s.parameters, s.input, s.weight, s.first, s.incoming) {
+			if err := gorgonia.Let(n, dense(someNumbers[float64](size(n), i), n.Shape().Clone()...)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		machine := gorgonia.NewTapeMachine(s.graph)
+		defer machine.Close()
+		for b.Loop() {
+			if err := machine.RunAll(); err != nil {
+				b.Fatal(err)
+			}
+			machine.Reset()
+		}
+	})
+}
+
+// BenchmarkCompile schedules one graph of all steps.
+func BenchmarkCompile(b *testing.B) {
+	for _, K := range []int{350, 700, 1400, 2400, 4800} {
+		s, err := build[float64](RNN{}, 50, K, true, naming(0))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("%d steps", K), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := compileSegment[float64](s); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(K), "µs/step")
+		})
 	}
 }

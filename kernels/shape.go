@@ -103,7 +103,11 @@ func Init[F Float](s Shape, seed uint64, theta []F) {
 	if len(theta) != s.Size() {
 		panic("kernels: θ has the wrong length")
 	}
-	bound := 1 / math.Sqrt(float64(s.N))
+	Uniform(1/math.Sqrt(float64(s.N)), seed, theta)
+}
+
+// Uniform assigns parameters that are uniform in ±bound to theta.
+func Uniform[F Float](bound float64, seed uint64, theta []F) {
 	var words philox.Words
 	for i := range theta {
 		if i%4 == 0 {

@@ -71,7 +71,7 @@ func (b *Batch[F]) Record(loss float64, grad []F) Record {
 // Backend.Train. It stops early when ctx ends or with net.Err.
 func Train[F Float](ctx context.Context, backend Backend[F], net *Network[F], gradientSteps int) {
 	batch := BatchOf(net)
-	grad := make([]F, net.Shape.Size())
+	grad := make([]F, len(net.Theta))
 	before := make([]F, 2*len(grad))
 	net.Records = slices.Grow(net.Records, gradientSteps)
 	for range gradientSteps {

@@ -29,11 +29,17 @@ const hiddenHidden = "core.weight_hh_l0"
 // or F64 as F is, named and shaped as in PyTorch, so that load_state_dict takes
 // them. Errors are w's.
 func WriteWeights[F Float](w io.Writer, s Shape, theta []F, meta Meta) error {
-	if len(theta) != s.Size() {
+	return WriteParameters(w, s.Parameters(), theta, meta)
+}
+
+// WriteParameters writes the parameters that θ holds as a safetensors file,
+// dtype F32 or F64 as F is. Errors are w's.
+func WriteParameters[F Float](w io.Writer, list []Parameter, theta []F, meta Meta) error {
+	if len(theta) != list[len(list)-1].End {
 		panic("kernels: θ has the wrong length")
 	}
 	var tensors []safetensors.Tensor
-	for _, p := range s.Parameters() {
+	for _, p := range list {
 		tensors = append(tensors, safetensors.New(p.Name, theta[p.Start:p.End], p.Shape...))
 	}
 	return safetensors.Write(w, meta, tensors...)
@@ -61,29 +67,65 @@ func ReadWeights(path string) (n int, theta []float64, meta Meta, err error) {
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	return network(path, f)
-}
-
-// DecodeWeights returns the network in the bytes of a safetensors file, as
-// ReadWeights does; name stands for the file in errors.
-func DecodeWeights(name string, data []byte) (n int, theta []float64, meta Meta, err error) {
-	f, err := safetensors.Decode(name, data)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	return network(name, f)
-}
-
-// network returns the network in a safetensors file, which holds nothing else.
-func network(name string, f *safetensors.File) (n int, theta []float64, meta Meta, err error) {
-	n, theta, err = pack(name, tensors{f})
+	n, theta, err = pack(path, tensors{f})
 	if err == nil {
-		err = onlyParameters(name, f.Names())
+		err = onlyParameters(path, f.Names())
 	}
 	if err != nil {
 		return 0, nil, nil, err
 	}
 	return n, theta, f.Metadata, nil
+}
+
+// ReadParameters reads the parameters of a list from a safetensors file, which
+// may hold no others, packed as the list says. The error is an *input.Error, as
+// for ReadWeights.
+func ReadParameters(path string, list []Parameter) (theta []float64, err error) {
+	f, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return packed(path, f, list)
+}
+
+// DecodeParameters returns the parameters in the bytes of a safetensors file, as
+// ReadParameters does; name stands for the file in errors.
+func DecodeParameters(name string, data []byte, list []Parameter) (theta []float64, err error) {
+	f, err := safetensors.Decode(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return packed(name, f, list)
+}
+
+// packed returns the parameters of a list, which are all that the file holds.
+func packed(path string, f *safetensors.File, list []Parameter) (theta []float64, err error) {
+	var names []string
+	for _, p := range list {
+		names = append(names, p.Name)
+		t, err := f.Want(p.Name, p.Shape...)
+		if err == nil {
+			err = t.CheckFinite(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		theta = append(theta, t.Data...)
+	}
+	return theta, only(path, f.Names(), names)
+}
+
+// ReadMeta returns the metadata of a safetensors file, nil for an archive. The
+// error is an *input.Error.
+func ReadMeta(path string) (Meta, error) {
+	if isArchive(path) {
+		return nil, nil
+	}
+	f, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Metadata, nil
 }
 
 // isArchive reports whether the file can be read and begins as a zip archive
@@ -140,10 +182,15 @@ func onlyParameters(path string, names []string) error {
 	for _, p := range (Shape{}).Parameters() {
 		known = append(known, p.Name)
 	}
+	return only(path, names, known)
+}
+
+// only returns an *input.Error for the first of the names that is not known.
+func only(path string, names, known []string) error {
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return &input.Error{File: path, Field: name, Found: "a tensor that a network does not have",
-				Allowed: "these six only: " + strings.Join(known, ", ")}
+				Allowed: fmt.Sprintf("these %d only: %s", len(known), strings.Join(known, ", "))}
 		}
 	}
 	return nil

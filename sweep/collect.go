@@ -191,18 +191,18 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 		return Collected{}, err
 	}
 	out := Collected{Out: dir}
-	networks := table{columns: []parquet.Column{{Name: "name", Zero: ""}, {Name: "state", Zero: ""}, {Name: "why", Zero: ""}}}
+	networks := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "state", Zero: ""}, {Name: "why", Zero: ""}}}
 	base := train.DefaultConfig()
 	for _, k := range identityKeys() {
-		networks.columns = append(networks.columns, parquet.Column{Name: k.Name, Zero: cell(k.Value(&base))})
+		networks.columns = append(networks.columns, parquet.Field{Name: k.Name, Zero: cell(k.Value(&base))})
 	}
 	for _, name := range []string{"trials", "rnn_steps"} {
-		networks.columns = append(networks.columns, parquet.Column{Name: "training." + name, Zero: int64(0)})
+		networks.columns = append(networks.columns, parquet.Field{Name: "training." + name, Zero: int64(0)})
 	}
-	networks.columns = append(networks.columns, parquet.Column{Name: "isa", Zero: ""}, parquet.Column{Name: "device", Zero: ""})
+	networks.columns = append(networks.columns, parquet.Field{Name: "isa", Zero: ""}, parquet.Field{Name: "device", Zero: ""})
 	names, _ := (&Result{}).figures()
 	for _, name := range names {
-		networks.columns = append(networks.columns, parquet.Column{Name: name, Zero: 0.0})
+		networks.columns = append(networks.columns, parquet.Field{Name: name, Zero: 0.0})
 	}
 
 	groups := newGroups(s.grid.varied())
@@ -236,7 +236,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 		return out, err
 	}
 
-	timings := table{columns: []parquet.Column{{Name: "name", Zero: ""}, {Name: "train_seconds", Zero: 0.0}, {Name: "rollout_seconds", Zero: 0.0},
+	timings := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "train_seconds", Zero: 0.0}, {Name: "rollout_seconds", Zero: 0.0},
 		{Name: "us_per_rnn_step", Zero: 0.0}, {Name: "host", Zero: ""}}}
 	timings.rows = func(write func([]any) error) error {
 		_, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
@@ -252,7 +252,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 		return out, err
 	}
 
-	curves := table{columns: []parquet.Column{{Name: "name", Zero: ""}, {Name: "gradient_step", Zero: int64(0)}, {Name: "loss", Zero: 0.0}, {Name: "gradient_norm", Zero: 0.0},
+	curves := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "gradient_step", Zero: int64(0)}, {Name: "loss", Zero: 0.0}, {Name: "gradient_norm", Zero: 0.0},
 		{Name: "rnn_steps", Zero: int64(0)}, {Name: "trials", Zero: int64(0)}, {Name: "actions", Zero: int64(0)}, {Name: "correct", Zero: int64(0)}}}
 	curves.rows = func(write func([]any) error) error {
 		_, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
@@ -265,12 +265,12 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	}
 
 	out.Comparison = groups.compare(names)
-	comparison := table{columns: []parquet.Column{}}
+	comparison := table{columns: []parquet.Field{}}
 	for _, key := range groups.keys {
-		comparison.columns = append(comparison.columns, parquet.Column{Name: key, Zero: ""})
+		comparison.columns = append(comparison.columns, parquet.Field{Name: key, Zero: ""})
 	}
-	comparison.columns = append(comparison.columns, parquet.Column{Name: "figure", Zero: ""}, parquet.Column{Name: "seeds", Zero: int64(0)},
-		parquet.Column{Name: "mean", Zero: 0.0}, parquet.Column{Name: "low", Zero: 0.0}, parquet.Column{Name: "high", Zero: 0.0})
+	comparison.columns = append(comparison.columns, parquet.Field{Name: "figure", Zero: ""}, parquet.Field{Name: "seeds", Zero: int64(0)},
+		parquet.Field{Name: "mean", Zero: 0.0}, parquet.Field{Name: "low", Zero: 0.0}, parquet.Field{Name: "high", Zero: 0.0})
 	comparison.rows = func(write func([]any) error) error {
 		for _, c := range out.Comparison {
 			var cells []any
@@ -288,7 +288,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 }
 
 // curve writes the rows of a network's metrics.
-func (a *archive) curve(name string, columns []parquet.Column, write func([]any) error) error {
+func (a *archive) curve(name string, columns []parquet.Field, write func([]any) error) error {
 	data, err := a.read(name, metricsFile)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ const (
 
 // alfColumns are the columns of IBL's table of trials. Times are in seconds
 // where an RNN step is one.
-var alfColumns = []parquet.Column{
+var alfColumns = []parquet.Field{
 	{Name: "intervals_0", Zero: 0.0}, {Name: "intervals_1", Zero: 0.0}, {Name: "stimOn_times", Zero: 0.0}, {Name: "goCue_times", Zero: 0.0},
 	{Name: "firstMovement_times", Zero: 0.0}, {Name: "response_times", Zero: 0.0}, {Name: "feedback_times", Zero: 0.0},
 	{Name: "choice", Zero: 0.0}, {Name: "feedbackType", Zero: 0.0}, {Name: "rewardVolume", Zero: 0.0},

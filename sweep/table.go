@@ -15,7 +15,7 @@ import (
 
 // table is one table of columns, written as Parquet and as CSV side by side.
 type table struct {
-	columns []parquet.Column
+	columns []parquet.Field
 	rows    func(write func(cells []any) error) error
 }
 

@@ -27,12 +27,36 @@ const (
 	// and it forgets the strength after every observation. Both make it
 	// overconfident, so it acts sooner and times out less.
 	Published
+	// SideHidden is Difference without being told the side of a trial that timed
+	// out: feedback −1 came without an action that it could judge. It then takes
+	// the trial's observations into the block posterior in place of the side.
+	SideHidden
+	// FeedbackBlind is Difference without any feedback: of every trial it has the
+	// observations alone.
+	FeedbackBlind
+	// SemiMarkov is Difference with the true distribution of a block's length: it
+	// keeps the joint posterior over the block's side and its age.
+	SemiMarkov
+	// Exponential takes as its prior over sides an exponentially weighted mean of
+	// the sides of past trials, m ← ExponentialDecay·m + (1 − ExponentialDecay)·[right],
+	// from ½ on. It is Difference else, and its Block is m.
+	Exponential
 )
 
-var kindNames = [...]string{"difference", "full", "blockless", "published"}
+// ExponentialDecay is by how much a side counts less in Exponential's mean than
+// the side of the trial after it.
+const ExponentialDecay = .9
 
-// Kinds returns all kinds, the default first.
+var kindNames = [...]string{"difference", "full", "blockless", "published", "side-hidden", "feedback-blind", "semi-markov", "exponential"}
+
+// Kinds returns the kinds whose posteriors rollouts record, the default first.
 func Kinds() []Kind { return []Kind{Difference, Full, Blockless, Published} }
+
+// Baselines returns all kinds: those of Kinds, then those that know less or more
+// of what a trial tells.
+func Baselines() []Kind {
+	return append(Kinds(), SideHidden, FeedbackBlind, SemiMarkov, Exponential)
+}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
@@ -52,8 +76,8 @@ func ParseKind(name string) (Kind, error) {
 
 // Bayes infers each trial's side from its observations and from what the sides
 // of earlier trials tell about the block. It knows the generative model, but
-// for the limits on a block's length: it takes a block to change after any
-// trial with probability Hazard.
+// (SemiMarkov apart) for the limits on a block's length: it takes a block to
+// change after any trial with probability Hazard.
 //
 // It goes through a session trial by trial, from the first. [Bayes.Play] makes
 // it an actor, [Bayes.Watch] an observer of somebody else's decisions; both
@@ -92,9 +116,12 @@ type Bayes struct {
 	mu      []float64 // (M) strengths, in units of sd
 	logP    []float64 // (M) log of their prior probabilities
 
+	lengths *lengths // of blocks, for SemiMarkov
+
 	block float64 // log odds of b = +1 at the present trial's start
 	prior float64 // log odds of s = +1 before observations
 	side  float64 // log odds of s = +1 by now
+	seen  float64 // what the trial's observations add to the prior
 
 	right, left float64 // the trial's evidence for each side, summed
 	n           float64 // observations in it
@@ -120,6 +147,9 @@ func NewBayes(kind Kind, c *Config) *Bayes {
 	if kind != Full {
 		b.sd *= math.Sqrt2
 	}
+	if kind == SemiMarkov {
+		b.lengths = lengthsOf(c)
+	}
 	for i, s := range c.Strengths {
 		b.mu[i] = b.standard(s)
 		b.logP[i] = math.Log(c.StrengthProbabilities[i])
@@ -130,6 +160,9 @@ func NewBayes(kind Kind, c *Config) *Bayes {
 // Block returns P(b = +1), the block posterior at the start of the present
 // trial (between trials, of the next).
 func (b *Bayes) Block() float64 { return logistic(b.block) }
+
+// BlockLogOdds returns the log odds of b = +1: what Block is the probability of.
+func (b *Bayes) BlockLogOdds() float64 { return b.block }
 
 // Side returns P(s = +1), the posterior over sides by now; after a trial, as
 // its last step left it.
@@ -145,12 +178,12 @@ func (b *Bayes) BeginTrial() float64 {
 	switch b.kind {
 	case Blockless:
 		b.prior = 0
-	case Published:
+	case Published, Exponential:
 		b.prior = b.block
 	default:
 		b.prior = flip(b.block, b.swap)
 	}
-	b.side, b.right, b.left, b.n = b.prior, 0, 0, 0
+	b.side, b.seen, b.right, b.left, b.n = b.prior, 0, 0, 0, 0
 	return b.Side()
 }
 
@@ -164,20 +197,43 @@ func (b *Bayes) Observe(left, right float64) float64 {
 		left = -right
 	}
 	if b.kind == Published {
-		b.side += b.evidence(right, 1) - b.evidence(left, 1)
+		b.seen = b.evidence(right, 1) - b.evidence(left, 1)
+		b.side += b.seen
 		return b.Side()
 	}
 	b.right += right
 	b.left += left
 	b.n++
-	b.side = b.prior + (b.evidence(b.right, b.n) - b.evidence(b.left, b.n))
+	b.seen = b.evidence(b.right, b.n) - b.evidence(b.left, b.n)
+	b.side = b.prior + b.seen
 	return b.Side()
 }
 
 // EndTrial takes the trial's true side, ±1, into the block posterior and lets
-// the block change with the hazard. Side stays what it was.
+// the block change with the hazard. Where the side is not told, 0, the trial's
+// observations stand in for it; FeedbackBlind is never told. Side stays what it
+// was.
 func (b *Bayes) EndTrial(side int8) {
-	outcome := float64(side) * b.outcome
+	if b.kind == FeedbackBlind {
+		side = 0
+	}
+	outcome := float64(side) * b.outcome // log odds that the trial gives for a block on the right
+	if side == 0 {
+		outcome = flip(b.seen, b.swap)
+	}
+	switch b.kind {
+	case SemiMarkov:
+		b.block = b.lengths.pass(outcome)
+		return
+	case Exponential:
+		told := logistic(b.seen) // P(right) by the trial alone
+		if side != 0 {
+			told = float64(1+side) / 2
+		}
+		mean := ExponentialDecay*b.Block() + (1-ExponentialDecay)*told
+		b.block = math.Log(mean) - math.Log1p(-mean)
+		return
+	}
 	b.block += outcome
 	if math.IsNaN(b.block) { // ∞ − ∞: what was certain did not happen
 		b.block = outcome
@@ -202,13 +258,17 @@ func (b *Bayes) Play(s *Session, trial int) Trial {
 		outcome := s.rule.Step(t.RNNSteps, side, b.side)
 		ended, t.Action = outcome.Ended, outcome.Action
 	}
+	if b.kind == SideHidden && t.Action == 0 {
+		side = 0
+	}
 	b.EndTrial(side)
 	return t
 }
 
 // Watch observes the session's next trial, in which somebody else took the
 // given number of RNN steps. It appends P(s = +1) after each of them to
-// posterior, the prior on blank steps, and returns the extended slice.
+// posterior, the prior on blank steps, and returns the extended slice. It takes
+// no action, so SideHidden is told the side of every trial, too.
 func (b *Bayes) Watch(s *Session, trial, rnnSteps int, posterior []float64) []float64 {
 	p := b.BeginTrial()
 	for step := range rnnSteps {

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 
@@ -49,15 +48,11 @@ type Sampler struct {
 // A block's length is geometric with p = Hazard conditioned on [BlockMin,
 // BlockMax]: P(length = BlockMin + i) is proportional to (1 − p)^i.
 func NewSampler(c Config) *Sampler {
-	lengths := make([]float64, c.BlockMax-c.BlockMin+1)
-	for i := range lengths {
-		lengths[i] = math.Pow(1-c.Hazard, float64(i))
-	}
 	return &Sampler{
 		Config:   c,
 		Bias:     philox.Threshold(c.Bias),
 		Strength: cumulative(c.StrengthProbabilities),
-		Block:    cumulative(lengths),
+		Block:    cumulative(c.blockLengthWeights()),
 	}
 }
 

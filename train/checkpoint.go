@@ -121,12 +121,12 @@ type file struct {
 
 // checkpointFiles returns the files of a checkpoint of the network: weights,
 // momentum, state and sums.
-func checkpointFiles[F kernels.Float](cfg *Config, net *kernels.Network[F], s *state) ([]file, error) {
+func checkpointFiles[F kernels.Float](cfg *Config, layout []kernels.Parameter, net *kernels.Network[F], s *state) ([]file, error) {
 	var weights, momentum bytes.Buffer
-	if err := kernels.WriteWeights(&weights, net.Shape, net.Theta, weightsMeta(cfg, net.Step)); err != nil {
+	if err := kernels.WriteParameters(&weights, layout, net.Theta, weightsMeta(cfg, net.Step)); err != nil {
 		return nil, err
 	}
-	if err := kernels.WriteWeights(&momentum, net.Shape, net.Velocity, weightsMeta(cfg, net.Step)); err != nil {
+	if err := kernels.WriteParameters(&momentum, momentLayout(layout, net), net.Velocity, weightsMeta(cfg, net.Step)); err != nil {
 		return nil, err
 	}
 	text, err := json.MarshalIndent(s, "", "  ")
@@ -147,8 +147,8 @@ func summed(files ...file) []file {
 
 // save publishes a checkpoint of the network: a folder that appears whole or
 // not at all. It returns the bytes of its weights' file.
-func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kernels.Network[F], s *state) ([]byte, error) {
-	files, err := checkpointFiles(cfg, net, s)
+func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, layout []kernels.Parameter, net *kernels.Network[F], s *state) ([]byte, error) {
+	files, err := checkpointFiles(cfg, layout, net, s)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func prune(fsys atomicfs.FS, dir string, keep int) error {
 // state and the bytes of its weights' file, or nil where there is no checkpoint
 // at all. Checkpoints that are not intact are passed over with a warning; where
 // none is intact, that is an error.
-func load[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kernels.Network[F], log *slog.Logger) (*state, []byte, error) {
+func load[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, layout []kernels.Parameter, net *kernels.Network[F], log *slog.Logger) (*state, []byte, error) {
 	if err := atomicfs.Recover(fsys, filepath.Join(dir, checkpointsDir)); err != nil {
 		return nil, nil, err
 	}
@@ -194,7 +194,7 @@ func load[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, net *kerne
 	}
 	for _, step := range steps {
 		path := filepath.Join(dir, checkpointsDir, checkpointName(step))
-		s, weights, err := loadOne(fsys, path, cfg.identity(), net)
+		s, weights, err := loadOne(fsys, path, cfg.identity(), layout, net)
 		if errors.Is(err, errForeign) {
 			return nil, nil, &input.Error{File: path, Found: errForeign.Error(),
 				Do: "put the run's own " + configFile + " and checkpoints back, or train into another folder"}
@@ -214,7 +214,7 @@ var errForeign = errors.New("a checkpoint of another configuration")
 
 // loadOne reads one checkpoint and assigns it to the network. The error is
 // errForeign where it is intact and not of this identity.
-func loadOne[F kernels.Float](fsys atomicfs.FS, path, identity string, net *kernels.Network[F]) (*state, []byte, error) {
+func loadOne[F kernels.Float](fsys atomicfs.FS, path, identity string, layout []kernels.Parameter, net *kernels.Network[F]) (*state, []byte, error) {
 	files, err := verified(fsys, path)
 	if err != nil {
 		return nil, nil, err
@@ -229,16 +229,16 @@ func loadOne[F kernels.Float](fsys atomicfs.FS, path, identity string, net *kern
 	if s.Identity != identity { // before its shape, which may be another's too
 		return nil, nil, errForeign
 	}
-	theta, err := readVector[F](filepath.Join(path, weightsFile), net.Shape)
+	theta, err := kernels.ReadParameters(filepath.Join(path, weightsFile), layout)
 	if err != nil {
 		return nil, nil, err
 	}
-	velocity, err := readVector[F](filepath.Join(path, momentumFile), net.Shape)
+	velocity, err := kernels.ReadParameters(filepath.Join(path, momentumFile), momentLayout(layout, net))
 	if err != nil {
 		return nil, nil, err
 	}
-	copy(net.Theta, theta)
-	copy(net.Velocity, velocity)
+	copy(net.Theta, convert[F](theta))
+	copy(net.Velocity, convert[F](velocity))
 	net.Step = s.GradientStep
 	return &s, files[weightsFile], nil
 }
@@ -272,15 +272,18 @@ func verified(fsys atomicfs.FS, path string) (map[string][]byte, error) {
 	return files, nil
 }
 
-func readVector[F kernels.Float](path string, shape kernels.Shape) ([]F, error) {
-	n, theta, _, err := kernels.ReadWeights(path)
-	if err != nil {
-		return nil, err
+// momentLayout names the solver's moments: the first as the parameters, a second
+// with square/ before it.
+func momentLayout[F kernels.Float](layout []kernels.Parameter, net *kernels.Network[F]) []kernels.Parameter {
+	size := len(net.Theta)
+	if len(net.Velocity) == size {
+		return layout
 	}
-	if n != shape.N {
-		return nil, fmt.Errorf("%s: %d hidden units where the run has %d", path, n, shape.N)
+	both := slices.Clone(layout)
+	for _, p := range layout {
+		both = append(both, kernels.Parameter{Name: "square/" + p.Name, Shape: p.Shape, Start: size + p.Start, End: size + p.End})
 	}
-	return convert[F](theta), nil
+	return both
 }
 
 func convert[F, G kernels.Float](v []G) []F {

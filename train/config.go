@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
+	"radd/graph"
 	"radd/internal/input"
 	"radd/internal/strictyaml"
 	"radd/kernels"
@@ -31,6 +33,15 @@ type Config struct {
 	Dtype             string      `yaml:"dtype"`
 	Device            string      `yaml:"device"`
 	Engine            string      `yaml:"engine"`
+	Unroll            int         `yaml:"unroll"`
+	Cell              string      `yaml:"cell"`
+	Leak              float64     `yaml:"leak"`
+	InputMask         string      `yaml:"input-mask"`
+	RecurrentMask     string      `yaml:"recurrent-mask"`
+	ReadoutMask       string      `yaml:"readout-mask"`
+	Excitatory        float64     `yaml:"excitatory"`
+	Solver            string      `yaml:"solver"`
+	Clip              float64     `yaml:"clip"`
 	Jobs              int         `yaml:"jobs"`
 	MetricsEvery      int         `yaml:"metrics-every"`
 	CheckpointEvery   int         `yaml:"checkpoint-every"`
@@ -55,6 +66,13 @@ func DefaultConfig() Config {
 		Dtype:             "f32",
 		Device:            "auto",
 		Engine:            "fused",
+		Unroll:            graph.DefaultSteps,
+		Cell:              "rnn",
+		Leak:              .2,
+		InputMask:         "none",
+		RecurrentMask:     "none",
+		ReadoutMask:       "none",
+		Solver:            "sgd",
 		MetricsEvery:      10,
 		CheckpointEvery:   1000,
 		CheckpointMinutes: 5,
@@ -99,6 +117,19 @@ func Keys() []Key {
 	device := func(c *Config) any { return &c.Device }
 	dtype := func(c *Config) any { return &c.Dtype }
 	engine := func(c *Config) any { return &c.Engine }
+	unroll := func(c *Config) any { return &c.Unroll }
+	cell := func(c *Config) any { return &c.Cell }
+	solver := func(c *Config) any { return &c.Solver }
+	masks := func(field func(*Config) any) func(*Config) bool {
+		return func(c *Config) bool {
+			m := *field(c).(*string)
+			return slices.Contains(graph.Masks, m) && (m == "none" || c.Engine == "unrolled")
+		}
+	}
+	inputMask := func(c *Config) any { return &c.InputMask }
+	recurrentMask := func(c *Config) any { return &c.RecurrentMask }
+	readoutMask := func(c *Config) any { return &c.ReadoutMask }
+	const patterns = "none; diagonal, block-diagonal or first with the engine unrolled"
 	objective := func(c *Config) any { return &c.Objective }
 	hidden := func(c *Config) any { return &c.Hidden }
 	steps := func(c *Config) any { return &c.GradientSteps }
@@ -134,7 +165,25 @@ func Keys() []Key {
 			func(c *Config) any { return &c.TeacherSHA256 }, always},
 		{"dtype", "floating-point type", "f32 or f64", true, dtype, oneOf(dtype, "f32", "f64")},
 		{"device", "what computes", "auto, cpu, gpu or gpu:K", false, device, func(c *Config) bool { return validDevice(c.Device) }},
-		{"engine", "fused session op, or the graph unrolled step by step (replay only)", "fused or unrolled", true, engine, oneOf(engine, "fused", "unrolled")},
+		{"engine", "fused session op, or the graph unrolled step by step in gorgonia's primitive ops", "fused or unrolled", true, engine, oneOf(engine, "fused", "unrolled")},
+		{"unroll", "RNN steps of the unrolled graph; a longer session goes through it again", fmt.Sprintf("1 to %d", graph.MaxSteps), true, unroll, between(unroll, 1, graph.MaxSteps)},
+		{"cell", "recurrent cell", "rnn; leaky, gru or lstm with the engine unrolled", true, cell,
+			func(c *Config) bool {
+				return slices.Contains(graph.Cells, c.Cell) && (c.Cell == "rnn" || c.Engine == "unrolled")
+			}},
+		{"leak", "of the cell leaky: what an RNN step takes from the present, 1 being all", "above 0, up to 1", true,
+			func(c *Config) any { return &c.Leak }, func(c *Config) bool { return c.Leak > 0 && c.Leak <= 1 }},
+		{"input-mask", "connections that the input weights are held to", patterns, true, inputMask, masks(inputMask)},
+		{"recurrent-mask", "connections that the recurrent weights are held to", patterns, true, recurrentMask, masks(recurrentMask)},
+		{"readout-mask", "connections that the readout's weights are held to", patterns, true, readoutMask, masks(readoutMask)},
+		{"excitatory", "fraction of units, the first ones, that excite, the others inhibiting (Dale's principle); 0 leaves signs free",
+			"0; up to 1 with the engine unrolled", true, func(c *Config) any { return &c.Excitatory },
+			func(c *Config) bool {
+				return c.Excitatory == 0 || c.Excitatory > 0 && c.Excitatory <= 1 && c.Engine == "unrolled"
+			}},
+		{"solver", "what makes an update of a gradient; momentum is of sgd alone", "sgd, adam or rmsprop", true, solver, oneOf(solver, graph.Solvers...)},
+		{"clip", "bound of every element of the gradient; 0 means none", "a finite number, 0 or more", true,
+			func(c *Config) any { return &c.Clip }, func(c *Config) bool { return c.Clip >= 0 && c.Clip <= math.MaxFloat32 }},
 		{"jobs", "sessions computed at once; 0 means one per core", "0 to 4096", false, jobs, between(jobs, 0, 4096)},
 		{"metrics-every", "gradient steps between rows of metrics.csv", "1 or more", true, metrics, between(metrics, 1, maxSteps)},
 		{"checkpoint-every", "gradient steps between checkpoints", "1 or more", false, checkpoint, between(checkpoint, 1, maxSteps)},

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"radd/internal/input"
 	"radd/kernels"
 	"radd/kernels/cuda"
 	"radd/kernels/cuda/cudatest"
@@ -133,14 +134,16 @@ func made(t *testing.T, run string) {
 		s, err := train.Rollout(context.Background(), w, filepath.Join(dir, "rollout-"+device), cfg, train.Options{})
 		return s.Info, float64(s.CrossEntropyPerObservation), err
 	})
-	for _, engine := range []string{"fused", "unrolled"} {
-		both("a replay, "+engine, func(device string) (kernels.Info, float64, error) {
-			cfg := train.DefaultReplayConfig()
-			cfg.Weights, cfg.Session, cfg.Out = weights, filepath.Join(dir, "rollout-cpu", "session.npz"), filepath.Join(dir, "replay.npz")
-			cfg.Dtype, cfg.Device, cfg.Engine, cfg.Task = "f64", device, engine, brief().Task
-			s, err := train.Replay(context.Background(), cfg, train.Options{})
-			return s.Info, float64(s.GradientNorm), err
-		})
+	replay := func(device, engine string) (kernels.Info, float64, error) {
+		cfg := train.DefaultReplayConfig()
+		cfg.Weights, cfg.Session, cfg.Out = weights, filepath.Join(dir, "rollout-cpu", "session.npz"), filepath.Join(dir, "replay.npz")
+		cfg.Dtype, cfg.Device, cfg.Engine, cfg.Task = "f64", device, engine, brief().Task
+		s, err := train.Replay(context.Background(), cfg, train.Options{})
+		return s.Info, float64(s.GradientNorm), err
+	}
+	both("a replay", func(device string) (kernels.Info, float64, error) { return replay(device, "fused") })
+	if _, _, err := replay("gpu", "unrolled"); !input.Is(err) {
+		t.Errorf("the unrolled engine on a GPU: %v", err) // rather than on the CPU unasked
 	}
 	both("traditional distillation", func(device string) (kernels.Info, float64, error) {
 		cfg := brief()

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
+	"radd/graph"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/kernels"
@@ -21,8 +23,9 @@ import (
 // A network's weights and metrics are, byte for byte, those of [Run] with its
 // configuration. Methods may be called from several goroutines at once.
 //
-// On the CPU a network is trained by kernels.Train, on the goroutine that calls
-// Advance; on another device all networks of a call go to Backend.Train together.
+// On the CPU a network is trained by kernels.Train, or, with another solver than
+// plain SGD, through the graph, on the goroutine that calls Advance; on another
+// device all networks of a call go to Backend.Train together.
 type Fleet interface {
 	// Info says what computes.
 	Info() kernels.Info
@@ -74,6 +77,9 @@ func OpenFleet(configs []Config, resume []*Snapshot, log *slog.Logger) (Fleet, e
 		}
 		if err != nil {
 			return nil, err
+		}
+		if c.Engine != "fused" {
+			return nil, &input.Error{Field: "engine", Found: c.Engine, Allowed: "fused, to train many networks"}
 		}
 		for _, k := range Keys() {
 			is, first := fmt.Sprint(k.Value(&c)), fmt.Sprint(k.Value(&configs[0]))
@@ -163,16 +169,15 @@ func (m *member[F]) restore(from *Snapshot) error {
 	case s.Info != m.state.Info:
 		return nil // bytes of two instruction sets are not mixed: from the start again
 	}
+	layout := m.cfg.layout()
 	for _, v := range []struct {
-		data []byte
-		into []F
-	}{{from.Weights, m.net.Theta}, {from.Momentum, m.net.Velocity}} {
-		n, vector, _, err := kernels.DecodeWeights("a snapshot", v.data)
+		data   []byte
+		layout []kernels.Parameter
+		into   []F
+	}{{from.Weights, layout, m.net.Theta}, {from.Momentum, momentLayout(layout, m.net), m.net.Velocity}} {
+		vector, err := kernels.DecodeParameters("a snapshot", v.data, v.layout)
 		if err != nil {
 			return err
-		}
-		if n != m.net.Shape.N {
-			return fmt.Errorf("a snapshot of %d hidden units where the run has %d", n, m.net.Shape.N)
 		}
 		copy(v.into, convert[F](vector))
 	}
@@ -183,7 +188,7 @@ func (m *member[F]) restore(from *Snapshot) error {
 }
 
 func (f *fleet[F]) Info() kernels.Info { return f.backend.Info() }
-func (f *fleet[F]) Together() bool     { return f.Info().Device != "cpu" }
+func (f *fleet[F]) Together() bool     { return f.Info().Device != "cpu" && f.plain() }
 func (f *fleet[F]) Close() error       { return f.backend.Close() }
 
 func (f *fleet[F]) Advance(ctx context.Context, networks []int, gradientSteps int) error {
@@ -194,6 +199,11 @@ func (f *fleet[F]) Advance(ctx context.Context, networks []int, gradientSteps in
 		f.members[i].advance(ctx, f.backend, gradientSteps)
 	}
 	return nil
+}
+
+// plain reports whether all configurations are.
+func (f *fleet[F]) plain() bool {
+	return !slices.ContainsFunc(f.members, func(m *member[F]) bool { return !m.cfg.plain() })
 }
 
 // advance trains one network; a panic is its failure.
@@ -210,7 +220,36 @@ func (m *member[F]) advance(ctx context.Context, backend kernels.Backend[F], gra
 		}
 		m.take(time.Since(start))
 	}()
-	kernels.Train(ctx, backend, m.net, min(gradientSteps, m.cfg.GradientSteps-m.net.Step))
+	gradientSteps = min(gradientSteps, m.cfg.GradientSteps-m.net.Step)
+	if m.cfg.plain() {
+		kernels.Train(ctx, backend, m.net, gradientSteps)
+	} else {
+		m.failed = m.step(ctx, backend, gradientSteps)
+	}
+}
+
+// plain reports whether kernels.Train and Backend.Train make the configuration's
+// updates: else the graph's solvers do.
+func (c *Config) plain() bool { return c.Solver == "sgd" && c.Clip == 0 }
+
+// step trains one network through the graph.
+func (m *member[F]) step(ctx context.Context, backend kernels.Backend[F], gradientSteps int) error {
+	trainer, err := graph.NewTrainer(backend, m.net)
+	if err != nil {
+		return err
+	}
+	trainer.Use(m.cfg.Solver, m.cfg.Clip, m.cfg.cell(), m.cfg.Hidden)
+	for range gradientSteps {
+		if ctx.Err() != nil {
+			return nil
+		}
+		r, err := trainer.Step()
+		if err != nil {
+			return err
+		}
+		m.net.Records = append(m.net.Records, r)
+	}
+	return nil
 }
 
 // together trains the networks side by side on one device, in stretches that end
@@ -284,7 +323,7 @@ func (f *fleet[F]) Snapshot(network int) (Snapshot, error) {
 	m := f.members[network]
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	files, err := checkpointFiles(&m.cfg, m.net, m.state)
+	files, err := checkpointFiles(&m.cfg, m.cfg.layout(), m.net, m.state)
 	if err != nil {
 		return Snapshot{}, err
 	}

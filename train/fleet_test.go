@@ -35,10 +35,12 @@ func TestFleetIsRun(t *testing.T) {
 			a.Dtype, a.MetricsEvery = dtype, 5
 			b := a
 			b.Seed, b.Sessions, b.Objective = 7, 3, "probability"
-			configs := []Config{a, b}
+			adam := a
+			adam.Solver, adam.Clip = "adam", .1
+			configs := []Config{a, b, adam}
 
 			f := openSmallFleet(t, nil, configs...)
-			f.Advance(context.Background(), []int{0, 1}, 7)
+			f.Advance(context.Background(), []int{0, 1, 2}, 7)
 			var resume []*Snapshot
 			for i := range configs {
 				s, err := f.Snapshot(i)
@@ -49,7 +51,7 @@ func TestFleetIsRun(t *testing.T) {
 			}
 			f = openSmallFleet(t, resume, configs...)
 			f.Advance(context.Background(), []int{1}, 100)
-			f.Advance(context.Background(), []int{0}, 100)
+			f.Advance(context.Background(), []int{0, 2}, 100)
 			for i, c := range configs {
 				if s := f.State(i); !s.Done || s.Err != nil || s.GradientSteps != c.GradientSteps {
 					t.Fatalf("%d: %+v", i, s)
@@ -58,7 +60,7 @@ func TestFleetIsRun(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, want := filepath.Join(dir, "got", c.Objective), filepath.Join(dir, "want", c.Objective)
+				got, want := filepath.Join(dir, "got", c.Objective+c.Solver), filepath.Join(dir, "want", c.Objective+c.Solver)
 				if err := os.MkdirAll(filepath.Dir(got), 0o755); err != nil {
 					t.Fatal(err)
 				}

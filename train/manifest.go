@@ -77,13 +77,17 @@ func sum(data []byte) string {
 
 // weightsMeta is the metadata of a weights' file.
 func weightsMeta(cfg *Config, step int) kernels.Meta {
-	return kernels.Meta{
+	meta := kernels.Meta{
 		"format_version": formatVersion,
 		"objective":      cfg.Objective,
 		"reduction":      cfg.Reduction,
 		"seed":           fmt.Sprint(cfg.Seed),
 		"gradient_step":  fmt.Sprint(step),
 	}
+	if cfg.Cell != "rnn" {
+		meta["cell"], meta["hidden"], meta["leak"] = cfg.Cell, fmt.Sprint(cfg.Hidden), fmt.Sprint(cfg.Leak)
+	}
+	return meta
 }
 
 // fail puts the evidence of a number that is not finite into non-finite/: the
@@ -105,12 +109,16 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 		"trials":        r.Trials,
 	}, "", "  ")
 	write := atomicfs.ReplaceDir(t.FS, filepath.Join(t.dir, evidenceDir), func(staging string) error {
-		for name, vector := range map[string][]F{weightsFile: t.net.Theta, momentumFile: t.net.Velocity} {
+		for _, file := range []struct {
+			name   string
+			layout []kernels.Parameter
+			vector []F
+		}{{weightsFile, t.layout, t.net.Theta}, {momentumFile, momentLayout(t.layout, t.net), t.net.Velocity}} {
 			var b bytes.Buffer
-			if err := kernels.WriteWeights(&b, t.net.Shape, vector, weightsMeta(&t.cfg, t.net.Step)); err != nil {
+			if err := kernels.WriteParameters(&b, file.layout, file.vector, weightsMeta(&t.cfg, t.net.Step)); err != nil {
 				return err
 			}
-			if err := writeBytes(t.FS, filepath.Join(staging, name), b.Bytes()); err != nil {
+			if err := writeBytes(t.FS, filepath.Join(staging, file.name), b.Bytes()); err != nil {
 				return err
 			}
 		}

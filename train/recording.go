@@ -49,6 +49,7 @@ type recording[F kernels.Float] struct {
 	theta   []F
 	cfg     RolloutConfig
 	stretch int // trials
+	units   int // what the readout reads of a state, its first elements
 	session task.Session
 	tape    *kernels.Tape[F]
 
@@ -60,8 +61,10 @@ type recording[F kernels.Float] struct {
 	computing time.Duration
 }
 
-func newRecording[F kernels.Float](b kernels.Backend[F], theta []F, n int, cfg RolloutConfig, opt Options, stretch int) *recording[F] {
-	r := &recording[F]{Options: opt, backend: b, theta: theta, cfg: cfg, stretch: stretch, tape: kernels.NewTape[F](n), block: -1}
+func newRecording[F kernels.Float](b kernels.Backend[F], theta []F, w Weights, cfg RolloutConfig, opt Options, stretch int) *recording[F] {
+	of := w.config()
+	r := &recording[F]{Options: opt, backend: b, theta: theta, cfg: cfg, stretch: stretch, units: w.N,
+		tape: kernels.NewTape[F](w.N * of.cell().States()), block: -1}
 	for _, kind := range task.Kinds() {
 		r.observers = append(r.observers, task.NewBayes(kind, &cfg.Task))
 	}
@@ -93,9 +96,13 @@ func (r *recording[F]) write(ctx context.Context, dir string) (err error) {
 		if err := spools.writeTo(ctx, z); err != nil {
 			return err
 		}
-		n := r.tape.N
-		readout := kernels.Views(kernels.Shape{N: n}, r.theta).Readout
-		if err := npz.Add(z, "readout_weight", readout, kernels.Actions, n); err != nil {
+		n, N := r.units, r.tape.N
+		weight := r.theta[len(r.theta)-kernels.Actions-kernels.Actions*n:] // the readout ends θ in every cell
+		readout := make([]F, kernels.Actions*N)
+		for a := range kernels.Actions {
+			copy(readout[a*N:], weight[a*n:][:n])
+		}
+		if err := npz.Add(z, "readout_weight", readout, kernels.Actions, N); err != nil {
 			return err
 		}
 		return z.Close()
@@ -176,7 +183,7 @@ func (r *recording[F]) row(last int, t task.Trial) TrialRow {
 }
 
 func (r *recording[F]) summary(w Weights, out string) RolloutSummary {
-	s := RolloutSummary{Out: out, FormatVersion: formatVersion, Weights: w.Path, WeightsSHA256: w.SHA256, Hidden: w.N,
+	s := RolloutSummary{Out: out, FormatVersion: formatVersion, Weights: w.Path, WeightsSHA256: w.SHA256, Hidden: w.N, Cell: w.Cell,
 		Blocks: r.cfg.Blocks, Seed: r.cfg.Seed, Info: r.backend.Info(),
 		Figures: r.tally.Figures(), ByStrength: r.tally.ByStrength(),
 		Seconds: r.computing.Seconds(), Task: constants(r.cfg.Task)}

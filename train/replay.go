@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"radd/graph"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/npz"
@@ -124,11 +123,15 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	if err != nil {
 		return ReplaySummary{}, err
 	}
-	session, err := readSession(cfg.Session, cfg.Task)
+	session, err := ReadSession(cfg.Session, cfg.Task)
 	if err != nil {
 		return ReplaySummary{}, err
 	}
-	tape := kernels.NewTape[F](w.N)
+	if w.Cell != "rnn" && cfg.Engine != "unrolled" {
+		return ReplaySummary{}, &input.Error{Field: "engine", Found: cfg.Engine, Allowed: "unrolled, for the cell " + w.Cell}
+	}
+	of := w.config()
+	tape := kernels.NewTape[F](w.N * of.cell().States())
 	tape.Begin(session)
 	if cfg.Force != "" {
 		if tape.Forced, err = readDecisions(cfg.Force, session); err != nil {
@@ -139,27 +142,32 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	if err != nil {
 		return ReplaySummary{}, err
 	}
-	defer backend.Close()
+	defer func() { backend.Close() }()
+	if cfg.Engine == "unrolled" {
+		u, err := openUnrolled(&of, backend)
+		if err != nil {
+			return ReplaySummary{}, err
+		}
+		backend = u
+	}
 
 	if err := ctx.Err(); err != nil {
 		return ReplaySummary{}, err
 	}
 	start := time.Now()
-	backend.Forward(theta, o, []*kernels.Tape[F]{tape})
+	tapes, grad := []*kernels.Tape[F]{tape}, make([]F, len(theta))
+	backend.Forward(theta, o, tapes)
 	if err := ctx.Err(); err != nil {
 		return ReplaySummary{}, err
 	}
-	e, err := evaluate(cfg.Engine, backend, theta, o, tape)
-	if err != nil {
-		return ReplaySummary{}, err
-	}
+	backend.Backward(theta, o, tapes, 1, grad)
 	seconds := time.Since(start).Seconds()
 	if err := ctx.Err(); err != nil {
 		return ReplaySummary{}, err
 	}
 	err = atomicfs.WriteFile(opt.FS, cfg.Out, func(out io.Writer) error {
 		z := npz.NewWriter(out)
-		return errors.Join(writeReplay(z, tape, e), z.Close())
+		return errors.Join(writeReplay(z, tape, of.layout(), grad), z.Close())
 	})
 	if err != nil {
 		return ReplaySummary{}, err
@@ -171,13 +179,13 @@ func replay[F kernels.Float](ctx context.Context, cfg ReplayConfig, o kernels.Ob
 	}
 	return ReplaySummary{Out: cfg.Out, Weights: cfg.Weights, WeightsSHA256: w.SHA256, Session: cfg.Session, Force: cfg.Force,
 		Hidden: w.N, Objective: cfg.Objective, Reduction: cfg.Reduction, Engine: cfg.Engine,
-		Loss: task.Ratio(e.loss), GradientNorm: task.Ratio(kernels.Norm(e.grad)),
+		Loss: task.Ratio(tape.Loss), GradientNorm: task.Ratio(kernels.Norm(grad)),
 		Info: backend.Info(), Figures: tally.Figures(),
 		Seconds: seconds, MicrosPerRNNStep: seconds / float64(tape.T) * 1e6}, nil
 }
 
-// readSession reads a recorded session.
-func readSession(path string, c task.Config) (*task.Session, error) {
+// ReadSession reads a recorded session. The error is an *input.Error.
+func ReadSession(path string, c task.Config) (*task.Session, error) {
 	f, err := npz.Open(path)
 	if err != nil {
 		return nil, err
@@ -224,49 +232,25 @@ func readDecisions(path string, s *task.Session) (*kernels.Decisions, error) {
 	return &d, InFile(path, d.Check(s))
 }
 
-// evaluation is what a network made of a passage whose inputs and decisions are
-// fixed.
-type evaluation[F kernels.Float] struct {
-	hidden []F       // (T, N)
-	prob   []float64 // (T, 2)
-	loss   float64
-	grad   []F // of loss by θ, packed as θ
-}
-
-// evaluate returns what the engine makes of the passage of a tape that the
-// backend's Forward has just played.
-func evaluate[F kernels.Float](engine string, b kernels.Backend[F], theta []F, o kernels.Objective, p *kernels.Tape[F]) (evaluation[F], error) {
-	if engine == "unrolled" {
-		u, err := graph.Unroll(kernels.Shape{N: p.N}, o, p)
-		if err != nil {
-			return evaluation[F]{}, err
-		}
-		r, err := u.Run(theta)
-		return evaluation[F]{r.Hidden, convert[float64](r.Probability), r.Loss, r.Gradient}, err
-	}
-	grad := make([]F, len(theta))
-	b.Backward(theta, o, []*kernels.Tape[F]{p}, 1, grad)
-	return evaluation[F]{p.Hidden[p.N : (p.T+1)*p.N], probabilities(nil, p), p.Loss, grad}, nil
-}
-
 // writeReplay adds a replay's arrays to the archive.
-func writeReplay[F kernels.Float](z *npz.Writer, p *kernels.Tape[F], e evaluation[F]) error {
+// grad is the gradient of its loss by the parameters of the layout.
+func writeReplay[F kernels.Float](z *npz.Writer, p *kernels.Tape[F], layout []kernels.Parameter, grad []F) error {
 	T := p.T
 	if err := errors.Join(
 		npz.Add(z, "trial", integers(p.Trial[:T]), T),
 		npz.Add(z, "step", integers(p.Step[:T]), T),
 		npz.Add(z, "input", p.Input[:T*kernels.Inputs], T, kernels.Inputs),
-		npz.Add(z, "hidden", e.hidden, T, p.N),
-		npz.Add(z, "prob", e.prob, T, kernels.Actions),
+		npz.Add(z, "hidden", p.Hidden[p.N:(T+1)*p.N], T, p.N),
+		npz.Add(z, "prob", probabilities(nil, p), T, kernels.Actions),
 		npz.Add(z, "feedback", p.Feedback[:T], T),
 		npz.Add(z, "target", integers(p.Target[:T]), T),
 		npz.Add(z, "counted", p.Counted[:T], T),
-		npz.Add(z, "loss", []float64{e.loss}),
+		npz.Add(z, "loss", []float64{p.Loss}),
 	); err != nil {
 		return err
 	}
-	for _, w := range (kernels.Shape{N: p.N}).Parameters() {
-		if err := npz.Add(z, "grad/"+w.Name, e.grad[w.Start:w.End], w.Shape...); err != nil {
+	for _, w := range layout {
+		if err := npz.Add(z, "grad/"+w.Name, grad[w.Start:w.End], w.Shape...); err != nil {
 			return err
 		}
 	}

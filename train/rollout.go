@@ -69,6 +69,7 @@ type RolloutSummary struct {
 	Weights       string `json:"weights"`
 	WeightsSHA256 string `json:"weights_sha256"`
 	Hidden        int    `json:"hidden"`
+	Cell          string `json:"cell"`
 	Blocks        int    `json:"blocks"`
 	Seed          uint64 `json:"seed"`
 	kernels.Info
@@ -268,7 +269,12 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	defer backend.Close()
+	defer func() { backend.Close() }()
+	player, err := play(w, backend)
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	backend = player
 	place, err := filepath.Abs(out)
 	if err != nil {
 		return RolloutSummary{}, err
@@ -282,7 +288,7 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 	if stretch == 0 {
 		stretch = suitable(w.N, cfg.Task.MaxSteps())
 	}
-	r := newRecording(backend, theta, w.N, cfg, opt, stretch)
+	r := newRecording(backend, theta, w, cfg, opt, stretch)
 	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
 		if err := r.write(ctx, dir); err != nil {
 			return err

@@ -148,7 +148,7 @@ func checkRollout(t *testing.T, w Weights, out string, c RolloutConfig, s Rollou
 	var drawn task.Session
 	drawn.Draw(task.NewSampler(config.Task), task.Origin{Seed: c.Seed, Stream: task.StreamRollout})
 	drawn.Record()
-	session, err := readSession(filepath.Join(out, sessionFile), config.Task)
+	session, err := ReadSession(filepath.Join(out, sessionFile), config.Task)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -752,7 +752,7 @@ func TestBaseline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := readSession(filepath.Join(out, sessionFile), config.Task)
+	session, err := ReadSession(filepath.Join(out, sessionFile), config.Task)
 	if err != nil {
 		t.Fatal(err)
 	}

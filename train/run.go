@@ -73,6 +73,8 @@ type Figures struct {
 type Summary struct {
 	Out           string     `json:"out"`
 	Hidden        int        `json:"hidden"`
+	Cell          string     `json:"cell"`
+	Engine        string     `json:"engine"`
 	Objective     string     `json:"objective"`
 	Reduction     string     `json:"reduction"`
 	GradientSteps int        `json:"gradient_steps"`
@@ -81,7 +83,8 @@ type Summary struct {
 	Figures
 	Trials                 int64   `json:"trials"`
 	RNNSteps               int64   `json:"rnn_steps"`
-	Seconds                float64 `json:"seconds"` // computing, without start-up and files
+	Seconds                float64 `json:"seconds"`       // computing, without start-up and files
+	BuildSeconds           float64 `json:"build_seconds"` // of the unrolled graphs, once; 0 for the fused op
 	GradientStepsPerSecond float64 `json:"gradient_steps_per_second"`
 	MicrosPerRNNStep       float64 `json:"us_per_rnn_step"`
 	kernels.Info
@@ -132,10 +135,6 @@ func Run(ctx context.Context, dir string, cfg Config, opt Options) (Summary, err
 	if err != nil {
 		return Summary{}, err
 	}
-	if cfg.Engine == "unrolled" {
-		return Summary{}, &input.Error{Field: "engine", Found: "unrolled", Allowed: "fused, to train",
-			Do: "use radd replay --engine unrolled to run the unrolled graph over a recorded session"}
-	}
 	if cfg.Dtype == "f32" {
 		return run[float32](ctx, dir, cfg, opt)
 	}
@@ -149,12 +148,14 @@ type training[F kernels.Float] struct {
 	cfg     Config
 	info    kernels.Info
 	net     *kernels.Network[F]
+	layout  []kernels.Parameter // of the network's θ
 	trainer *graph.Trainer[F]
 	state   *state
 	journal *journal
 	logFile atomicfs.File
 
-	initialised bool // the network's parameters are those to start from
+	building    time.Duration // of graphs
+	initialised bool          // the network's parameters are those to start from
 
 	computing time.Duration // since the last row of timing.csv
 	rnnSteps  int64         // likewise
@@ -166,7 +167,15 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if err != nil {
 		return Summary{}, err
 	}
-	defer backend.Close()
+	defer func() { backend.Close() }()
+	var building time.Duration
+	if cfg.Engine == "unrolled" {
+		u, err := openUnrolled(&cfg, backend)
+		if err != nil {
+			return Summary{}, err
+		}
+		backend, building = u, u.BuildTime()
+	}
 	net, err := newNetwork[F](&cfg)
 	if err != nil {
 		return Summary{}, err
@@ -180,7 +189,8 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 			return Summary{}, err
 		}
 	}
-	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net, initialised: !begun}
+	t := &training[F]{Options: opt, dir: dir, cfg: cfg, info: backend.Info(), net: net, layout: cfg.layout(),
+		building: building, initialised: !begun}
 	unlock, err := t.enter()
 	if err != nil {
 		return Summary{}, err
@@ -193,6 +203,7 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if t.trainer, err = graph.NewTrainer(backend, net); err != nil {
 		return Summary{}, err
 	}
+	t.trainer.Use(cfg.Solver, cfg.Clip, cfg.cell(), cfg.Hidden)
 	if net.Step < cfg.GradientSteps {
 		err = t.loop(ctx)
 	}
@@ -202,20 +213,20 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 // newNetwork returns a network without parameters yet, and its teacher, if it
 // has one; it fills in the teacher's SHA-256.
 func newNetwork[F kernels.Float](cfg *Config) (*kernels.Network[F], error) {
-	shape := kernels.Shape{N: cfg.Hidden}
+	size := sizeOf(cfg.layout())
 	net := &kernels.Network[F]{
-		Shape:        shape,
+		Shape:        kernels.Shape{N: cfg.Hidden * cfg.cell().States()}, // of tapes
 		Sampler:      task.NewSampler(cfg.Task),
 		Objective:    cfg.objective(),
 		Seed:         cfg.Seed,
 		Sessions:     cfg.Sessions,
 		LearningRate: cfg.LearningRate,
 		Momentum:     cfg.Momentum,
-		Theta:        make([]F, shape.Size()),
-		Velocity:     make([]F, shape.Size()),
+		Theta:        make([]F, size),
+		Velocity:     make([]F, size*graph.Moments(cfg.Solver)),
 	}
 	if cfg.Teacher != "" {
-		w, err := LoadWeights(cfg.Teacher)
+		w, err := LoadRNN(cfg.Teacher)
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +266,8 @@ func goesOn(dir string, cfg *Config, opt Options) (bool, error) {
 // of a file, whose SHA-256 it fills in.
 func initialise[F kernels.Float](cfg *Config, net *kernels.Network[F]) error {
 	if cfg.Init == "" {
-		kernels.Init(net.Shape, cfg.Seed, net.Theta)
+		kernels.Uniform(1/math.Sqrt(float64(cfg.Hidden)), cfg.Seed, net.Theta)
+		graph.Settle(cfg.cell(), cfg.Hidden, net.Theta)
 		return nil
 	}
 	w, err := LoadWeights(cfg.Init)
@@ -265,6 +277,10 @@ func initialise[F kernels.Float](cfg *Config, net *kernels.Network[F]) error {
 	if w.N != cfg.Hidden {
 		return &input.Error{File: cfg.Init, Found: fmt.Sprintf("a network of %d hidden units", w.N),
 			Allowed: fmt.Sprintf("hidden = %d", cfg.Hidden), Do: fmt.Sprintf("train with --hidden %d", w.N)}
+	}
+	if w.Cell != cfg.Cell {
+		return &input.Error{File: cfg.Init, Found: "a network of the cell " + w.Cell,
+			Allowed: "cell = " + cfg.Cell, Do: "train with --cell " + w.Cell}
 	}
 	if cfg.InitSHA256 != "" && cfg.InitSHA256 != w.SHA256 {
 		return &input.Error{File: cfg.Init, Found: "SHA-256 " + w.SHA256, Allowed: cfg.InitSHA256 + ", the weights that the run was started with",
@@ -276,6 +292,7 @@ func initialise[F kernels.Float](cfg *Config, net *kernels.Network[F]) error {
 	}
 	cfg.InitSHA256 = w.SHA256
 	copy(net.Theta, theta)
+	graph.Settle(cfg.cell(), cfg.Hidden, net.Theta)
 	return nil
 }
 
@@ -356,7 +373,7 @@ func (t *training[F]) prepare() error {
 	if err := atomicfs.Recover(t.FS, t.dir); err != nil {
 		return err
 	}
-	s, weights, err := load(t.FS, t.dir, &t.cfg, t.net, t.Log)
+	s, weights, err := load(t.FS, t.dir, &t.cfg, t.layout, t.net, t.Log)
 	if err != nil {
 		return err
 	}
@@ -498,7 +515,7 @@ func (t *training[F]) checkpoint() error {
 	if err := t.journal.Sync(); err != nil {
 		return err
 	}
-	weights, err := save(t.FS, t.dir, &t.cfg, t.net, t.state)
+	weights, err := save(t.FS, t.dir, &t.cfg, t.layout, t.net, t.state)
 	if err != nil {
 		return err
 	}
@@ -538,14 +555,14 @@ func (s *state) averages() (loss, norm task.Ratio, f Figures) {
 
 func (t *training[F]) summary() Summary {
 	s := summarize(&t.cfg, t.state, t.journal.seconds+t.computing.Seconds())
-	s.Out = t.dir
+	s.Out, s.BuildSeconds = t.dir, t.building.Seconds()
 	return s
 }
 
 // summarize tells of a run in that state, after so many seconds of computing.
 func summarize(cfg *Config, state *state, seconds float64) Summary {
 	objective, reduction := cfg.objective().Names()
-	s := Summary{Hidden: cfg.Hidden, Objective: objective, Reduction: reduction,
+	s := Summary{Hidden: cfg.Hidden, Cell: cfg.Cell, Engine: cfg.Engine, Objective: objective, Reduction: reduction,
 		GradientSteps: state.GradientStep, Trials: state.Trials, RNNSteps: state.RNNSteps,
 		Seconds: seconds, Info: state.Info, Seed: cfg.Seed}
 	s.Loss, s.GradientNorm, s.Figures = state.averages()

@@ -9,7 +9,10 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"strconv"
+	"strings"
 
+	"radd/graph"
 	"radd/internal/input"
 	"radd/kernels"
 )
@@ -20,18 +23,21 @@ type Weights struct {
 	N      int          // hidden units
 	Theta  []float64    // packed as kernels.Shape says
 	SHA256 string       // of the file, in hexadecimal
+	Cell   string       // rnn, or another of graph.Cells
+	Leak   float64      // of the cell leaky
 	Meta   kernels.Meta // nil for an .npz archive
 }
 
-// LoadWeights reads a network from a safetensors file or an .npz archive, as
-// kernels.ReadWeights does. The error is an *input.Error.
+// LoadWeights reads a network from a safetensors file, whose metadata name its
+// cell, or from an .npz archive, as kernels.ReadWeights does. The error is an
+// *input.Error.
 func LoadWeights(path string) (Weights, error) {
 	for {
 		before, err := FileSum(path)
 		if err != nil {
 			return Weights{}, err
 		}
-		n, theta, meta, err := kernels.ReadWeights(path)
+		w, err := readWeights(path)
 		if err != nil {
 			return Weights{}, err
 		}
@@ -40,9 +46,46 @@ func LoadWeights(path string) (Weights, error) {
 			return Weights{}, err
 		}
 		if before == after { // else a training run has just replaced the file
-			return Weights{path, n, theta, after, meta}, nil
+			w.SHA256 = after
+			return w, nil
 		}
 	}
+}
+
+func readWeights(path string) (Weights, error) {
+	meta, err := kernels.ReadMeta(path)
+	if err != nil {
+		return Weights{}, err
+	}
+	w := Weights{Path: path, Cell: "rnn", Meta: meta}
+	if meta["cell"] == "" {
+		w.N, w.Theta, w.Meta, err = kernels.ReadWeights(path)
+		return w, err
+	}
+	w.Cell = meta["cell"]
+	n, err := strconv.Atoi(meta["hidden"])
+	if err != nil || n < 1 || n > kernels.MaxN {
+		return w, &input.Error{File: path, Field: "hidden", Found: strconv.Quote(meta["hidden"]), Allowed: fmt.Sprintf("1 to %d", kernels.MaxN)}
+	}
+	if w.Leak, err = strconv.ParseFloat(meta["leak"], 64); err != nil {
+		return w, &input.Error{File: path, Field: "leak", Found: strconv.Quote(meta["leak"]), Allowed: "a number"}
+	}
+	cell, err := graph.CellNamed(w.Cell, w.Leak)
+	if err != nil {
+		return w, &input.Error{File: path, Field: "cell", Found: w.Cell, Allowed: strings.Join(graph.Cells, ", ")}
+	}
+	w.N = n
+	w.Theta, err = kernels.ReadParameters(path, graph.Layout(cell, n))
+	return w, err
+}
+
+// LoadRNN is LoadWeights for what takes vanilla networks only.
+func LoadRNN(path string) (Weights, error) {
+	w, err := LoadWeights(path)
+	if err == nil && w.Cell != "rnn" {
+		err = &input.Error{File: path, Field: "cell", Found: w.Cell, Allowed: "rnn: this is for vanilla networks"}
+	}
+	return w, err
 }
 
 // FileSum returns the SHA-256 of a file, in hexadecimal, or an *input.Error.

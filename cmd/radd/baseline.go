@@ -9,7 +9,7 @@ import (
 )
 
 type baselineCommand struct {
-	Kind   string `default:"difference" help:"What the actor makes of an observation: difference, full, blockless or published."`
+	Kind   string `default:"difference" help:"What the actor knows and is told: see below."`
 	Blocks int    `default:"1000" help:"Blocks of the session."`
 	Seed   uint64 `default:"2" help:"Seed of the session; with a rollout's seed, the rollout's session."`
 	sources
@@ -18,10 +18,14 @@ type baselineCommand struct {
 func (baselineCommand) Help() string {
 	return `A Bayesian actor knows the generative model and acts by the same threshold as a network.
 
-    difference  takes right − left: all that the paper's actor sees
-    full        takes both observations: the best that can be done
-    blockless   as difference, with even odds at every trial's start
-    published   the paper's released code
+    difference      takes right − left: all that the paper's actor sees
+    full            takes both observations: the best that can be done
+    blockless       as difference, with even odds at every trial's start
+    published       the paper's released code
+    side-hidden     as difference, but the side of a trial that timed out is not told
+    feedback-blind  as difference, but no trial's side is told
+    semi-markov     as difference, but it knows the shortest and the longest block
+    exponential     as difference, but its prior is an exponentially weighted mean of past sides
 
     radd baseline --kind full --blocks 5000`
 }

@@ -7,11 +7,15 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"radd/bench"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/kernels/cpu"
+	"radd/kernels/cuda"
+	"radd/task"
 	"radd/train"
 )
 
@@ -82,14 +86,16 @@ func (c *choice) write(files map[string]func(io.Writer) error, summary any) erro
 type benchCPUCommand struct {
 	Hidden []int `help:"Hidden units of the networks." default:"2,25,50,100,150,250" placeholder:"N,…"`
 	choice
-	ISA     []string `name:"isa" help:"Instruction sets, or all. [default: the one that is used]" placeholder:"NAME,…"`
-	Weights string   `help:"Play sessions by this trained network, .safetensors or .npz, in place of untrained ones." placeholder:"F"`
-	Growth  bool     `help:"Measure how the time grows with the length of a session and the size of a network, instead."`
+	ISA     []string      `name:"isa" help:"Instruction sets, or all. [default: the one that is used]" placeholder:"NAME,…"`
+	Weights string        `help:"Play sessions by this trained network, .safetensors or .npz, in place of untrained ones." placeholder:"F"`
+	Burst   time.Duration `help:"Processor time of one measurement within a round, of which the fastest gradient step counts." default:"5ms"`
+	Growth  bool          `help:"Measure how the time grows with the length of a session and the size of a network, instead."`
 }
 
 func (benchCPUCommand) Help() string {
 	return `Times one network's gradient step on one core, whole and in parts, beside the ceiling that the core's rates of
 multiply–adds and loads set, which are measured in the same rounds; and as many networks as cores side by side.
+Times are processor time, so that other programs disturb them little; only what is side by side is timed on the wall.
 With --out: bench.json and plots, as SVG and PNG.
 
     radd bench cpu --hidden 50,250
@@ -101,7 +107,10 @@ func (c *benchCPUCommand) config() (cfg bench.Config, err error) {
 	if err := c.check(c.Hidden); err != nil {
 		return cfg, err
 	}
-	cfg = bench.Config{Hidden: c.Hidden, Dtypes: c.Dtype, Rounds: c.Rounds, Version: version()}
+	cfg = bench.Config{Hidden: c.Hidden, Dtypes: c.Dtype, Rounds: c.Rounds, Burst: c.Burst, Version: version()}
+	if c.Burst <= 0 {
+		return cfg, &input.Error{File: "--burst", Found: c.Burst.String(), Allowed: "a time above 0"}
+	}
 	supported := cpu.Supported()
 	switch {
 	case len(c.ISA) == 0:
@@ -225,14 +234,84 @@ func (c *benchCPUCommand) growth(ctx context.Context, a *app, cfg bench.Config, 
 	return a.finish(g)
 }
 
-type benchGPUCommand struct{}
+type benchGPUCommand struct {
+	Hidden []int `help:"Hidden units of the networks." default:"2,25,50,100,150,250" placeholder:"N,…"`
+	choice
+	Device   string   `help:"What is measured: gpu:K." default:"gpu:0"`
+	Networks []int    `help:"How many networks are trained together." default:"1,4,16,64,256,1000,2000" placeholder:"M,…"`
+	Weights  []string `help:"Play sessions as these trained networks do, .safetensors or .npz, in place of untrained ones: each size as the largest that is not larger." placeholder:"F,…"`
+	Session  string   `help:"Time other programs as well, on this recorded session and the first of the weights." placeholder:"F.npz"`
+	Peers    []int    `help:"How many networks other programs train together." default:"1,1000" placeholder:"M,…"`
+	Python   string   `help:"Python that has PyTorch or JAX." default:"python3"`
+}
+
+func (benchGPUCommand) Help() string {
+	return `Trains sets of networks on one GPU: gradient steps and RNN steps a second by N, type and number of networks, a lone
+network's time of an RNN step, the part of the device's peak of multiply–adds that is reached, kernels with their
+registers and resident blocks, and from how many networks on the GPU is faster than the CPU's cores. A peer is timed
+only if its loss agrees with this program's. With --out: bench.json and gpu.md.
+
+    radd bench gpu --out benchmarks/gpu
+    radd bench gpu --weights n2.npz,n50.npz --hidden 50 --networks 1,1000`
+}
+
+func (c *benchGPUCommand) config() (cfg bench.GPUConfig, err error) {
+	if err := c.check(c.Hidden); err != nil {
+		return cfg, err
+	}
+	for flag, list := range map[string][]int{"--networks": c.Networks, "--peers": c.Peers} {
+		if len(list) == 0 || list[0] < 1 || !slices.IsSorted(list) {
+			return cfg, &input.Error{File: flag, Found: fmt.Sprint(list), Allowed: "numbers from 1 on, in ascending order"}
+		}
+	}
+	if kind, index, _ := strings.Cut(c.Device, ":"); kind != "gpu" || index == "" {
+		return cfg, &input.Error{File: "--device", Found: c.Device, Allowed: "gpu:K, one device"}
+	}
+	cfg = bench.GPUConfig{Device: c.Device, Hidden: c.Hidden, Dtypes: c.Dtype, Networks: c.Networks, Rounds: c.Rounds,
+		Python: c.Python, Peers: c.Peers, Version: version()}
+	for _, path := range c.Weights {
+		w, err := train.LoadWeights(path)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Weights = append(cfg.Weights, w)
+	}
+	if c.Session == "" {
+		return cfg, nil
+	}
+	if len(cfg.Weights) == 0 {
+		return cfg, &input.Error{File: "--session", Found: "no --weights to play it with"}
+	}
+	cfg.Session, err = train.ReadSession(c.Session, task.DefaultConfig())
+	return cfg, err
+}
 
 // Run implements the command.
-func (benchGPUCommand) Run(ctx context.Context, a *app) error {
-	if err := a.handOver(ctx, "gpu", 1); err != nil {
+func (c *benchGPUCommand) Run(ctx context.Context, a *app) error {
+	cfg, err := c.config()
+	if err == nil {
+		err = a.handOver(ctx, c.Device, slices.Max(c.Networks))
+	}
+	if err != nil {
 		return err
 	}
-	return &train.DeviceError{Device: "gpu", Why: "this build measures the CPU only; radd train --device gpu tells its gradient steps per second"}
+	p := a.progress("measuring", 0)
+	defer p.end()
+	cfg.Report = p.reach
+	r, err := bench.MeasureGPU(ctx, cuda.Installed(), cfg)
+	if err != nil {
+		return err
+	}
+	p.end()
+	if err := c.write(map[string]func(io.Writer) error{"gpu.md": r.WriteMarkdown}, r); err != nil {
+		return err
+	}
+	for _, t := range r.Tables() {
+		if err := a.table(append([][]string{{t.Title}}, append(t.Rows, nil)...)); err != nil {
+			return err
+		}
+	}
+	return a.finish(r)
 }
 
 type benchPeersCommand struct {

@@ -44,7 +44,8 @@ type cli struct {
 	Replay    replayCommand    `cmd:"" help:"Take a recorded session through given weights: every step, the loss and all gradients."`
 	Baseline  baselineCommand  `cmd:"" help:"Play the task as a Bayesian actor."`
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
-	Analyze   analyzeCommand   `cmd:"" help:"Find a recorded network's readouts and principal components."`
+	Analyze   analyzeCommand   `cmd:"" help:"Write the data behind every figure: state space, fixed points, behaviour."`
+	Report    reportCommand    `cmd:"" help:"Draw runs: one self-contained page, and every figure as SVG, PDF, PNG and CSV."`
 	Sweep     sweepCommand     `cmd:"" help:"Train, roll out and distil many networks, here or on a Slurm cluster."`
 	Compare   compareCommand   `cmd:"" help:"Hold the behaviour of two sets of runs against each other."`
 	Export    exportCommand    `cmd:"" help:"Write a run's trials for other tools: IBL's ALF, or CSV."`

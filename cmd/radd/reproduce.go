@@ -29,7 +29,8 @@ func (reproduceCommand) Help() string {
 	return `Trains 50 units with the loss that the paper states and with the one that its released code minimises, rolls
 every network out for 1,000 blocks, plays the four Bayesian actors for 5,000 blocks, and prints one table. Then the
 network of 20,000 gradient steps is distilled by RADD and traditionally, and a second table shows how the students
-play beside 2-unit networks trained on the task itself and controls.
+play beside 2-unit networks trained on the task itself and controls. At the end it draws both distilled networks
+into one page, whose path is the last line.
 What is finished is not done again; Ctrl-C stops behind a checkpoint.
 
     radd reproduce
@@ -104,6 +105,7 @@ type reproduction struct {
 	Seconds  float64            `json:"seconds"` // of this call: what was finished before is not in it
 	Results  []result           `json:"results"`
 	Contests []*distill.Contest `json:"contests"`
+	Page     string             `json:"page"` // of the networks that were distilled
 }
 
 // Run implements the command.
@@ -180,10 +182,24 @@ func (r *reproducing) all(ctx context.Context, summary *reproduction) error {
 	summary.Results = append(slices.Concat(networks...), actors...)
 	var err error
 	summary.Contests, err = r.contests(ctx, slices.Concat(networks...), small)
+	if err == nil {
+		summary.Page, err = r.draw(ctx)
+	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w; radd reproduce goes on from there", train.ErrStopped)
 	}
 	return err
+}
+
+// draw draws the networks that were distilled into one page and returns its path.
+func (r *reproducing) draw(ctx context.Context) (string, error) {
+	var folders []string
+	for _, m := range r.teachers {
+		folders = append(folders, filepath.Join(r.out, m.folder()))
+	}
+	page := filepath.Join(r.out, "report.html")
+	_, err := drawRuns(ctx, r.app, folders, page)
+	return page, err
 }
 
 // chain trains the networks of a chain, and rolls each out if asked to.
@@ -279,7 +295,7 @@ func (r *reproducing) publish(summary reproduction) error {
 		return err
 	}
 	if !r.app.quiet {
-		fmt.Fprint(r.app.stdout, text)
+		fmt.Fprintf(r.app.stdout, "%s\nThe page with every figure: %s\n", text, summary.Page)
 	}
 	return r.app.finish(summary)
 }

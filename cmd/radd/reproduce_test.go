@@ -41,6 +41,10 @@ func TestReproduce(t *testing.T) {
 		return stdout.String()
 	}
 	table := reproduceAgain()
+	page := filepath.Join(out, "report.html")
+	if _, err := os.Stat(page); err != nil || !strings.HasSuffix(table, page+"\n") {
+		t.Errorf("the output does not end with the page's path: %v", err)
+	}
 	for _, want := range []string{"| 4 units ", "| probability ", "| 12 ", "| Bayesian actor published ", "| about 3.5 ", "negative-log-likelihood",
 		"| teacher ", "| RADD student, pca ", "| RADD student, full ", "| traditional students (2) ", "| 2 units trained on the task (2) ",
 		"| control: pca student, reset before every trial ", "| control: random projections (3) ", "Students of cross-entropy-6"} {

@@ -29,6 +29,15 @@ type trainCommand struct {
 	Dtype             *string `key:""`
 	Device            *string `key:""`
 	Engine            *string `key:""`
+	Unroll            *string `key:""`
+	Cell              *string `key:""`
+	Leak              *string `key:""`
+	InputMask         *string `key:""`
+	RecurrentMask     *string `key:""`
+	ReadoutMask       *string `key:""`
+	Excitatory        *string `key:""`
+	Solver            *string `key:""`
+	Clip              *string `key:""`
 	Jobs              *string `key:""`
 	MetricsEvery      *string `key:""`
 	CheckpointEvery   *string `key:""`

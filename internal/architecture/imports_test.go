@@ -35,7 +35,8 @@ var rules = []rule{
 	{"kernels", []string{"task"},
 		[]string{"golang.org/x/sys/cpu", "golang.org/x/sync", "github.com/mmcloughlin/avo", "gorgonia.org/cu"}},
 	{"graph", []string{"kernels", "task"},
-		[]string{"gorgonia.org/gorgonia", "gorgonia.org/tensor", "github.com/chewxy/hm"}}, // hm: the types of gorgonia's Op
+		// hm: the types of gorgonia's Op; math32 and gonum's BLAS: what its tensors compute with
+		[]string{"gorgonia.org/gorgonia", "gorgonia.org/tensor", "github.com/chewxy/hm", "github.com/chewxy/math32", "gonum.org/v1/gonum/blas"}},
 	{"train", []string{"graph", "kernels", "task"},
 		[]string{"github.com/goccy/go-yaml", "github.com/gofrs/flock", "github.com/parquet-go/parquet-go"}},
 	{"analysis", []string{"task", "kernels"},
@@ -45,7 +46,7 @@ var rules = []rule{
 	{"sweep", []string{"distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"github.com/goccy/go-yaml"}},
 	{"report", []string{"sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
-		[]string{"gonum.org/v1/plot"}},
+		[]string{"gonum.org/v1/plot", "codeberg.org/go-pdf/fpdf"}}, // fpdf: the dates in a PDF
 	{"bench", []string{"report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"gonum.org/v1/plot"}}, // its figures are clock readings, which report has none of
 	{"cmd/radd", []string{"bench", "report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},

@@ -13,6 +13,7 @@
 //	int8 … int64               Int64, exact              Add[int64], Add[int], as int64
 //	uint8, uint16, uint32      Int64, exact              –
 //	bool                       Bool, and Int64 as 0, 1   Add[bool]
+//	complex128                 –                         Add[complex128]
 //
 // Everything else (uint64, float16, complex, text, structures) is refused when
 // it is asked for, and ignored when it is not. Objects are pickled Python

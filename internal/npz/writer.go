@@ -11,7 +11,7 @@ import (
 
 // Element is a Go type whose arrays can be written. An int becomes an int64.
 type Element interface {
-	bool | int | int64 | float32 | float64
+	bool | int | int64 | float32 | float64 | complex128
 }
 
 // Writer writes an archive to a stream. Arrays are stored uncompressed unless
@@ -129,6 +129,8 @@ func descr[T Element]() string {
 		return "<f4"
 	case float64:
 		return "<f8"
+	case complex128:
+		return "<c16"
 	default:
 		return "<i8"
 	}
@@ -159,6 +161,11 @@ func appendElements[T Element](b []byte, data []T) []byte {
 	case []float64:
 		for _, x := range data {
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+		}
+	case []complex128:
+		for _, x := range data {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(real(x)))
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(imag(x)))
 		}
 	}
 	return b

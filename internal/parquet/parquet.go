@@ -1,4 +1,5 @@
-// Package parquet writes tables as Parquet files: a Go struct is a row, its
+// Package parquet writes tables as Parquet files, and reads columns of tables that
+// somebody else may have written. Where it writes, a Go struct is a row and its
 // `parquet:"name"` tags name the columns.
 //
 //	Go                        Parquet                 pandas, polars
@@ -7,7 +8,7 @@
 //	bool                      BOOLEAN                 bool
 //	float64                   DOUBLE                  float64
 //
-// All columns are required: there are no nulls. Pages are compressed with
+// All columns that it writes are required: there are no nulls. Pages are compressed with
 // Snappy, which every reader of the format has.
 //
 // # Memory and determinism

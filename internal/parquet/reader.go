@@ -1,10 +1,9 @@
 package parquet
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"iter"
+	"math"
 	"os"
 
 	"github.com/parquet-go/parquet-go"
@@ -12,101 +11,142 @@ import (
 	"radd/internal/input"
 )
 
-// Read returns the rows of a file that was written with rows of type R, batch by
-// batch. Every fault is an *input.Error, which ends the rows.
-func Read[R any](path string) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		var none R
-		f, err := os.Open(path)
-		if err != nil {
-			yield(none, &input.Error{File: path, Cause: err})
-			return
-		}
-		defer f.Close()
-		stat, err := f.Stat()
-		if err == nil && !stat.Mode().IsRegular() {
-			err = errors.New("not a file")
-		}
-		if err != nil {
-			yield(none, &input.Error{File: path, Cause: err})
-			return
-		}
-		for r, err := range rows[R](path, f, stat.Size()) {
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
+// Column is a column of a table that somebody else may have written: numbers and
+// booleans (0, 1) as float64, NaN where there is a null, or texts, empty where
+// there is one.
+type Column struct {
+	Numbers []float64
+	Texts   []string // nil where the column holds numbers
 }
 
-// rows returns the rows in the bytes of a file.
-func rows[R any](path string, data io.ReaderAt, size int64) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		var none R
-		reader, err := open[R](path, data, size)
-		if err != nil {
-			yield(none, err)
-			return
+// maxValues is the most values that a file is taken to hold: a table of trials
+// has far fewer.
+const maxValues = 1 << 28
+
+// ReadColumns reads those of the named columns that the file has. Columns of
+// other types, and those within lists or structures, are not there.
+//
+// The error is an *input.Error.
+func ReadColumns(path string, names ...string) (map[string]Column, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &input.Error{File: path, Cause: err}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, &input.Error{File: path, Cause: err}
+	}
+	columns, err := readColumns(f, info.Size(), names)
+	if err != nil {
+		return nil, &input.Error{File: path, Found: "a Parquet file that cannot be read", Cause: err}
+	}
+	return columns, nil
+}
+
+func readColumns(r io.ReaderAt, size int64, names []string) (columns map[string]Column, err error) {
+	defer func() { // the library panics on some damaged files
+		if fault := recover(); fault != nil {
+			columns, err = nil, fmt.Errorf("damaged: %v", fault)
 		}
-		batch := make([]R, batchRows)
+	}()
+	file, err := parquet.OpenFile(r, size)
+	if err != nil {
+		return nil, err
+	}
+	columns = map[string]Column{}
+	for _, name := range names {
+		leaf, ok := file.Schema().Lookup(name)
+		if !ok || leaf.MaxRepetitionLevel > 0 {
+			continue
+		}
+		c, known, err := readColumn(file, leaf.ColumnIndex, leaf.Node.Type().Kind())
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", name, err)
+		}
+		if known {
+			columns[name] = c
+		}
+	}
+	return columns, nil
+}
+
+// readColumn reads all values of a column, unless they are of a kind that has no
+// place in a Column.
+func readColumn(file *parquet.File, index int, kind parquet.Kind) (c Column, known bool, err error) {
+	text := kind == parquet.ByteArray
+	switch kind {
+	case parquet.ByteArray, parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
+	default:
+		return c, false, nil
+	}
+	for _, group := range file.RowGroups() {
+		chunk := group.ColumnChunks()[index]
+		if n := chunk.NumValues(); n < 0 || n > maxValues {
+			return c, false, fmt.Errorf("it claims %d values", n)
+		}
+		if err := readChunk(&c, chunk, text); err != nil {
+			return c, false, err
+		}
+	}
+	if text && c.Texts == nil {
+		c.Texts = []string{}
+	}
+	return c, true, nil
+}
+
+func readChunk(c *Column, chunk parquet.ColumnChunk, text bool) (err error) {
+	pages := chunk.Pages()
+	defer pages.Close()
+	buffer := make([]parquet.Value, 1024)
+	for {
+		page, err := pages.ReadPage()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		values := page.Values()
 		for {
-			n, err := next(path, reader, batch)
-			for _, r := range batch[:n] {
-				if !yield(r, nil) {
-					return
+			n, err := values.ReadValues(buffer)
+			for _, v := range buffer[:n] {
+				if text {
+					c.Texts = append(c.Texts, string(v.ByteArray()))
+				} else {
+					c.Numbers = append(c.Numbers, number(v))
 				}
 			}
 			if err == io.EOF {
-				return
+				break
 			}
 			if err != nil {
-				yield(none, err)
-				return
+				return err
+			}
+			if n == 0 {
+				return io.ErrNoProgress
 			}
 		}
+		parquet.Release(page)
 	}
 }
 
-// open checks the file's columns: they are those of R, with their types.
-func open[R any](path string, data io.ReaderAt, size int64) (r *parquet.GenericReader[R], err error) {
-	defer damaged(path, &err)
-	f, err := parquet.OpenFile(data, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, &input.Error{File: path, Found: "no Parquet file that can be read", Cause: err}
+func number(v parquet.Value) float64 {
+	if v.IsNull() {
+		return math.NaN()
 	}
-	want := parquet.SchemaOf(new(R))
-	for _, column := range want.Columns() {
-		is, has := f.Schema().Lookup(column...)
-		should, _ := want.Lookup(column...)
-		if !has || is.Node.Type().String() != should.Node.Type().String() || !is.Node.Required() {
-			return nil, &input.Error{File: path, Field: fmt.Sprint(column), Found: "no such column", Allowed: should.Node.Type().String()}
+	switch v.Kind() {
+	case parquet.Boolean:
+		if v.Boolean() {
+			return 1
 		}
+		return 0
+	case parquet.Int32:
+		return float64(v.Int32())
+	case parquet.Int64:
+		return float64(v.Int64())
+	case parquet.Float:
+		return float64(v.Float())
 	}
-	if f.NumRows() < 0 || f.NumRows() > size*maxRowsPerByte {
-		return nil, &input.Error{File: path, Found: fmt.Sprintf("%d rows in %d bytes", f.NumRows(), size)}
-	}
-	return parquet.NewGenericReader[R](f), nil
-}
-
-// maxRowsPerByte is more rows than a byte can hold after compression.
-const maxRowsPerByte = 1 << 10
-
-// next reads rows into the batch.
-func next[R any](path string, r *parquet.GenericReader[R], batch []R) (n int, err error) {
-	defer damaged(path, &err)
-	n, err = r.Read(batch)
-	if err != nil && err != io.EOF {
-		err = &input.Error{File: path, Found: "a row that cannot be read", Cause: err}
-	}
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return n, err
-}
-
-// damaged makes the library's panic over a damaged file an error.
-func damaged(path string, err *error) {
-	if fault := recover(); fault != nil {
-		*err = &input.Error{File: path, Found: "a damaged Parquet file", Cause: fmt.Errorf("%v", fault)}
-	}
+	return v.Double()
 }

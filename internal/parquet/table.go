@@ -8,9 +8,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Column is a column of a Table: a name, and a value of the type of its cells,
+// Field is a column of a Table: a name, and a value of the type of its cells,
 // int64, uint64, float64, bool or string.
-type Column struct {
+type Field struct {
 	Name string
 	Zero any
 }
@@ -24,7 +24,7 @@ type Table struct {
 
 // NewTable returns a Table to w, whose file carries the metadata: keys with values. Close completes the file. It panics where a
 // column's type is none of those.
-func NewTable(w io.Writer, columns []Column, metadata ...[2]string) *Table {
+func NewTable(w io.Writer, columns []Field, metadata ...[2]string) *Table {
 	var fields []reflect.StructField
 	for i, c := range columns {
 		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("C%d", i), Type: reflect.TypeOf(c.Zero),

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"radd/distill"
+	"radd/internal/atomicfs"
+	"radd/internal/input"
+	"radd/report"
+	"radd/train"
+)
+
+type reportCommand struct {
+	Folders []string `arg:"" name:"dir" help:"Runs' folders, or folders of runs."`
+	Out     string   `help:"The page to write." placeholder:"F.html"`
+	Figures string   `help:"Folder for the figures' files. [default: the page's name with -figures]" placeholder:"DIR"`
+	NoFiles bool     `help:"Write the page alone."`
+	AsIs    bool     `name:"as-is" help:"Draw what is there; make nothing first."`
+	Mice    []string `help:"Trials of mice, to be analyzed with the runs." placeholder:"F"`
+	Live    bool     `help:"Serve the page on this machine's loopback address and follow the runs until Ctrl-C."`
+	Port    int      `default:"0" help:"With --live: the port; 0 is any that is free."`
+}
+
+func (reportCommand) Help() string {
+	return `One self-contained page with every figure of a run, and beside it the figures as SVG, PDF and PNG with their data as
+CSV. Of several runs, the page has each by itself and all side by side. What a finished run lacks, its rollout, its
+RADD students and its analysis, is made first. A page of more than 12 runs shows only how they compare.
+
+    radd report runs/a --out a.html
+    radd report runs/n25 runs/n50 runs/n100 --out sizes.html
+    radd report --live runs`
+}
+
+// reportSummary is what the command tells with --json.
+type reportSummary struct {
+	Out     string   `json:"out"`
+	Files   string   `json:"figures_folder,omitempty"`
+	Runs    []string `json:"runs"`
+	Figures int      `json:"figures"`
+	Seconds float64  `json:"seconds"`
+}
+
+// Run implements the command.
+func (c *reportCommand) Run(ctx context.Context, a *app) error {
+	start := time.Now()
+	if c.Live {
+		return c.serve(ctx, a)
+	}
+	if c.Out == "" {
+		return &input.Error{File: "--out", Found: "no file", Allowed: "the page to write, F.html", Do: "or --live to serve it"}
+	}
+	dirs, err := report.FindRuns(c.Folders...)
+	if err != nil {
+		return err
+	}
+	if !c.AsIs {
+		if err := analyzeRuns(ctx, a, dirs, c.Mice...); err != nil {
+			return err
+		}
+	}
+	files := c.Figures
+	if files == "" && !c.NoFiles {
+		files = figuresBeside(c.Out)
+	}
+	s, err := writeReport(dirs, c.Out, files)
+	if err != nil {
+		return err
+	}
+	s.Seconds = time.Since(start).Seconds()
+	rows := [][]string{{"page", s.Out}, {"runs", fmt.Sprint(len(s.Runs))}, {"figures", fmt.Sprint(s.Figures)}}
+	if s.Files != "" {
+		rows = append(rows, []string{"as files", s.Files})
+	}
+	if err := a.table(rows); err != nil {
+		return err
+	}
+	return a.finish(s)
+}
+
+// drawRuns analyzes runs and writes their page and figures.
+func drawRuns(ctx context.Context, a *app, dirs []string, out string) (reportSummary, error) {
+	if err := analyzeRuns(ctx, a, dirs); err != nil {
+		return reportSummary{}, err
+	}
+	return writeReport(dirs, out, figuresBeside(out))
+}
+
+// figuresBeside returns the folder for the figures of a page.
+func figuresBeside(page string) string {
+	return strings.TrimSuffix(page, filepath.Ext(page)) + "-figures"
+}
+
+// analyzeRuns makes what finished runs lack. An analysis with mice is left alone,
+// as long as it is of the newest weights, unless there are mice to analyze.
+func analyzeRuns(ctx context.Context, a *app, dirs []string, mice ...string) error {
+	p := a.progress("analyzing", len(dirs))
+	defer p.end()
+	for i, dir := range dirs {
+		r, err := report.ReadRun(dir)
+		if err != nil {
+			return err
+		}
+		withMice := slices.ContainsFunc(r.Players, func(p report.Player) bool { return p.Group == "mice" })
+		made := withMice && r.Analysis.Weights == r.Manifest.WeightsSHA256 && len(mice) == 0
+		if !made && r.Manifest.WeightsSHA256 != "" {
+			if _, err := distill.AnalysisOfRun(ctx, dir, "", train.Options{Version: version(), Log: a.log}, mice...); err != nil {
+				return fmt.Errorf("%s: %w", dir, err)
+			}
+		}
+		p.reach(i+1, len(dirs))
+	}
+	return nil
+}
+
+// writeReport writes the page of the runs, and their figures into the folder files
+// unless it is "".
+func writeReport(dirs []string, out, files string) (reportSummary, error) {
+	s := reportSummary{Out: out, Files: files, Runs: dirs}
+	var runs []*report.Run
+	for _, dir := range dirs {
+		r, err := report.ReadRun(dir)
+		if err != nil {
+			return s, err
+		}
+		runs = append(runs, r)
+	}
+	opt := report.PageOptions{Title: pageTitle(runs), Version: version()}
+	if files != "" {
+		n, err := writeFigures(runs, files)
+		if err != nil {
+			return s, err
+		}
+		s.Figures, opt.Files = n, files
+		if rel, err := filepath.Rel(filepath.Dir(out), files); err == nil {
+			opt.Files = rel
+		}
+	} else {
+		for _, r := range runs {
+			for _, section := range r.Figures() {
+				s.Figures += len(section.Figures)
+			}
+		}
+		s.Figures += len(report.SideBySide(runs))
+	}
+	var page bytes.Buffer
+	if err := report.WritePage(&page, runs, opt); err != nil {
+		return s, err
+	}
+	return s, atomicfs.WriteBytes(atomicfs.OS, out, page.Bytes())
+}
+
+func pageTitle(runs []*report.Run) string {
+	if len(runs) == 1 {
+		return runs[0].Name
+	}
+	return fmt.Sprintf("%d runs", len(runs))
+}
+
+// writeFigures writes every figure in every format into the folder, and returns
+// how many there are. A run's are in a folder of its name, those that compare runs
+// in side-by-side. Files that are there already are replaced, one by one.
+func writeFigures(runs []*report.Run, folder string) (count int, err error) {
+	group := new(errgroup.Group)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	write := func(sub string, figures []*report.Figure) error {
+		if len(figures) == 0 {
+			return nil
+		}
+		if err := os.MkdirAll(filepath.Join(folder, sub), 0o755); err != nil {
+			return err
+		}
+		count += len(figures)
+		for _, f := range figures {
+			group.Go(func() error {
+				for _, format := range report.Formats() {
+					err := atomicfs.WriteFile(atomicfs.OS, filepath.Join(folder, sub, f.Name+"."+format), func(w io.Writer) error { return f.Write(w, format) })
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		return nil
+	}
+	for i, sub := range report.Names(runs) {
+		for _, section := range runs[i].Figures() {
+			err = errors.Join(err, write(sub, section.Figures))
+		}
+		err = errors.Join(err, write(sub, runs[i].Overviews()))
+	}
+	return count, errors.Join(err, write("side-by-side", report.SideBySide(runs)), group.Wait())
+}
+
+// serve serves the page until the context ends.
+func (c *reportCommand) serve(ctx context.Context, a *app) error {
+	if c.Out != "" || c.Figures != "" || len(c.Mice) > 0 {
+		return &input.Error{File: "--live", Found: "together with a flag of pages that are written", Allowed: "--port alone"}
+	}
+	if _, err := report.FindRuns(c.Folders...); err != nil {
+		return err
+	}
+	live := &report.Live{Dirs: c.Folders, PageOptions: report.PageOptions{Title: strings.Join(c.Folders, ", "), Version: version()}}
+	return live.Serve(ctx, c.Port, func(address string) {
+		fmt.Fprintln(a.stdout, address)
+		a.log.Info("serving until Ctrl-C", "page", address)
+	})
+}
