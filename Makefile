@@ -84,6 +84,14 @@ reproduce: build ## train, roll out and print the table beside the paper's
 test: ## run every test
 	@$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
+.PHONY: test-slurm
+test-slurm: build ## a sweep on two Slurm daemons of this machine, killed, requeued, a node down (installs Slurm on Debian)
+	.ci/slurm
+
+.PHONY: test-python
+test-python: build ## the Python package's tests (installs torch, numpy and pandas on Debian)
+	.ci/python
+
 .PHONY: bench
 bench: ## run the benchmarks (BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...

@@ -85,6 +85,21 @@ func ReadParameters(path string, list []Parameter) (theta []float64, err error) 
 	if err != nil {
 		return nil, err
 	}
+	return packed(path, f, list)
+}
+
+// DecodeParameters returns the parameters in the bytes of a safetensors file, as
+// ReadParameters does; name stands for the file in errors.
+func DecodeParameters(name string, data []byte, list []Parameter) (theta []float64, err error) {
+	f, err := safetensors.Decode(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return packed(name, f, list)
+}
+
+// packed returns the parameters of a list, which are all that the file holds.
+func packed(path string, f *safetensors.File, list []Parameter) (theta []float64, err error) {
 	var names []string
 	for _, p := range list {
 		names = append(names, p.Name)

@@ -72,6 +72,10 @@ func (s *state) add(r kernels.Record) {
 	s.Recent = append(s.Recent, r)
 }
 
+// Identity is the SHA-256, in hexadecimal, of the keys that make the run this
+// run: those without its length, device, jobs and display settings.
+func (c *Config) Identity() string { return c.identity() }
+
 // identity is the SHA-256 of the keys that make the run this run.
 func (c *Config) identity() string {
 	h := sha256.New()
@@ -109,9 +113,15 @@ func checkpointSteps(fsys atomicfs.FS, dir string) ([]int, error) {
 	return steps, err
 }
 
-// save publishes a checkpoint of the network: a folder that appears whole or
-// not at all. It returns the bytes of its weights' file.
-func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, layout []kernels.Parameter, net *kernels.Network[F], s *state) ([]byte, error) {
+// file is a file of a checkpoint.
+type file struct {
+	name string
+	data []byte
+}
+
+// checkpointFiles returns the files of a checkpoint of the network: weights,
+// momentum, state and sums.
+func checkpointFiles[F kernels.Float](cfg *Config, layout []kernels.Parameter, net *kernels.Network[F], s *state) ([]file, error) {
 	var weights, momentum bytes.Buffer
 	if err := kernels.WriteParameters(&weights, layout, net.Theta, weightsMeta(cfg, net.Step)); err != nil {
 		return nil, err
@@ -123,24 +133,35 @@ func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, layout []k
 	if err != nil {
 		return nil, err
 	}
-	files := []struct {
-		name string
-		data []byte
-	}{{weightsFile, weights.Bytes()}, {momentumFile, momentum.Bytes()}, {stateFile, append(text, '\n')}}
+	return summed(file{weightsFile, weights.Bytes()}, file{momentumFile, momentum.Bytes()}, file{stateFile, append(text, '\n')}), nil
+}
+
+// summed returns the files with the one of their sums.
+func summed(files ...file) []file {
 	var sums strings.Builder
 	for _, f := range files {
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(f.data), f.name)
 	}
-	files = append(files, struct {
-		name string
-		data []byte
-	}{sumsFile, []byte(sums.String())})
+	return append(files, file{sumsFile, []byte(sums.String())})
+}
 
-	parent := filepath.Join(dir, checkpointsDir)
-	if err := fsys.MkdirAll(parent, 0o755); err != nil {
+// save publishes a checkpoint of the network: a folder that appears whole or
+// not at all. It returns the bytes of its weights' file.
+func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, layout []kernels.Parameter, net *kernels.Network[F], s *state) ([]byte, error) {
+	files, err := checkpointFiles(cfg, layout, net, s)
+	if err != nil {
 		return nil, err
 	}
-	err = atomicfs.ReplaceDir(fsys, filepath.Join(parent, checkpointName(net.Step)), func(staging string) error {
+	return files[0].data, publish(fsys, dir, net.Step, files)
+}
+
+// publish puts a checkpoint's files into their folder in the run's.
+func publish(fsys atomicfs.FS, dir string, step int, files []file) error {
+	parent := filepath.Join(dir, checkpointsDir)
+	if err := fsys.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	return atomicfs.ReplaceDir(fsys, filepath.Join(parent, checkpointName(step)), func(staging string) error {
 		for _, f := range files {
 			if err := writeBytes(fsys, filepath.Join(staging, f.name), f.data); err != nil {
 				return err
@@ -148,7 +169,6 @@ func save[F kernels.Float](fsys atomicfs.FS, dir string, cfg *Config, layout []k
 		}
 		return nil
 	})
-	return weights.Bytes(), err
 }
 
 // prune removes all but the newest checkpoints.

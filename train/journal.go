@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -79,8 +80,7 @@ func (j *journal) openEvents(fsys atomicfs.FS, path string, step int) error {
 
 // record writes down one gradient step (from 1).
 func (j *journal) record(step int, r kernels.Record) error {
-	_, err := fmt.Fprintf(j.metrics, "%d,%s,%s,%d,%d,%d,%d\n", step, number(r.Loss), number(r.GradientNorm),
-		r.RNNSteps, r.Trials, r.Actions, r.Correct)
+	err := metricsRow(j.metrics, step, r)
 	trials := float64(r.Trials)
 	return errors.Join(err, j.board.Scalars(int64(step), []tfevents.Scalar{
 		{Tag: "loss", Value: float32(r.Loss)},
@@ -89,6 +89,13 @@ func (j *journal) record(step int, r kernels.Record) error {
 		{Tag: "action_rate", Value: float32(float64(r.Actions) / trials)},
 		{Tag: "correct_per_trial", Value: float32(float64(r.Correct) / trials)},
 	}))
+}
+
+// metricsRow writes the row of metrics.csv of one gradient step (from 1).
+func metricsRow(w io.Writer, step int, r kernels.Record) error {
+	_, err := fmt.Fprintf(w, "%d,%s,%s,%d,%d,%d,%d\n", step, number(r.Loss), number(r.GradientNorm),
+		r.RNNSteps, r.Trials, r.Actions, r.Correct)
+	return err
 }
 
 // time writes down the computing time so far: seconds since the last call, in

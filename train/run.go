@@ -554,11 +554,18 @@ func (s *state) averages() (loss, norm task.Ratio, f Figures) {
 }
 
 func (t *training[F]) summary() Summary {
-	objective, reduction := t.net.Objective.Names()
-	s := Summary{Out: t.dir, Hidden: t.cfg.Hidden, Cell: t.cfg.Cell, Engine: t.cfg.Engine, BuildSeconds: t.building.Seconds(), Objective: objective, Reduction: reduction,
-		GradientSteps: t.net.Step, Trials: t.state.Trials, RNNSteps: t.state.RNNSteps,
-		Seconds: t.journal.seconds + t.computing.Seconds(), Info: t.info, Seed: t.cfg.Seed}
-	s.Loss, s.GradientNorm, s.Figures = t.state.averages()
+	s := summarize(&t.cfg, t.state, t.journal.seconds+t.computing.Seconds())
+	s.Out, s.BuildSeconds = t.dir, t.building.Seconds()
+	return s
+}
+
+// summarize tells of a run in that state, after so many seconds of computing.
+func summarize(cfg *Config, state *state, seconds float64) Summary {
+	objective, reduction := cfg.objective().Names()
+	s := Summary{Hidden: cfg.Hidden, Cell: cfg.Cell, Engine: cfg.Engine, Objective: objective, Reduction: reduction,
+		GradientSteps: state.GradientStep, Trials: state.Trials, RNNSteps: state.RNNSteps,
+		Seconds: seconds, Info: state.Info, Seed: cfg.Seed}
+	s.Loss, s.GradientNorm, s.Figures = state.averages()
 	if s.Seconds > 0 {
 		s.GradientStepsPerSecond = float64(s.GradientSteps) / s.Seconds
 		s.MicrosPerRNNStep = s.Seconds / float64(max(s.RNNSteps, 1)) * 1e6

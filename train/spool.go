@@ -48,8 +48,8 @@ func openStates[F kernels.Float](fsys atomicfs.FS, dir string, n int) (*states[F
 }
 
 // columns returns the spools in the order of the archive.
-func (s *states[F]) columns() []file {
-	return []file{&s.trial, &s.step, &s.input, &s.hidden, &s.prob, &s.feedback, &s.blockSide, &s.trialSide}
+func (s *states[F]) columns() []elements {
+	return []elements{&s.trial, &s.step, &s.input, &s.hidden, &s.prob, &s.feedback, &s.blockSide, &s.trialSide}
 }
 
 // add appends the tape's passage.
@@ -90,8 +90,8 @@ func (s *states[F]) close() error {
 // remove removes the spools.
 func (s *states[F]) remove() error { return s.fsys.RemoveAll(s.dir) }
 
-// file is a spool of whatever elements.
-type file interface {
+// elements is a spool of whatever elements.
+type elements interface {
 	create(fsys atomicfs.FS, dir string) error
 	close() error
 	copyTo(ctx context.Context, fsys atomicfs.FS, dir string, z *npz.Writer, steps int) error

@@ -26,6 +26,7 @@ import (
 	"radd/internal/input"
 	"radd/internal/panics"
 	"radd/kernels"
+	"radd/sweep"
 	"radd/train"
 )
 
@@ -45,6 +46,9 @@ type cli struct {
 	Distill   distillCommand   `cmd:"" help:"Make a small network of a large one, by RADD or traditionally."`
 	Analyze   analyzeCommand   `cmd:"" help:"Write the data behind every figure: state space, fixed points, behaviour."`
 	Report    reportCommand    `cmd:"" help:"Draw runs: one self-contained page, and every figure as SVG, PDF, PNG and CSV."`
+	Sweep     sweepCommand     `cmd:"" help:"Train, roll out and distil many networks, here or on a Slurm cluster."`
+	Compare   compareCommand   `cmd:"" help:"Hold the behaviour of two sets of runs against each other."`
+	Export    exportCommand    `cmd:"" help:"Write a run's trials for other tools: IBL's ALF, or CSV."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
 	Bench     benchCommand     `cmd:"" help:"Measure how fast networks are trained here."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
@@ -122,7 +126,7 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &nonFinite):
 		return exitNonFinite
-	case errors.Is(err, train.ErrStopped):
+	case errors.Is(err, train.ErrStopped), errors.Is(err, sweep.ErrStopped):
 		return exitStopped
 	case input.Is(err):
 		return exitInput

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"radd/internal/input"
 )
 
 type row struct {
@@ -131,4 +133,57 @@ func TestWriteErrors(t *testing.T) {
 			t.Errorf("room for %d bytes of %d: error %v", room, size, err)
 		}
 	}
+}
+
+func readAll(data []byte) ([]row, error) {
+	var got []row
+	for r, err := range rows[row]("f", bytes.NewReader(data), int64(len(data))) {
+		if err != nil {
+			return got, err
+		}
+		got = append(got, r)
+	}
+	return got, nil
+}
+
+func TestRows(t *testing.T) {
+	for _, n := range []int{0, 1, batchRows, batchRows + 1, GroupRows + 7} {
+		want := table(n)
+		got, err := readAll(write(t, want))
+		if err != nil || len(got) != n {
+			t.Fatalf("%d rows: %d, %v", n, len(got), err)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Fatalf("row %d is %+v, want %+v", i, got[i], want[i])
+			}
+		}
+	}
+	type other struct {
+		Trial float64 `parquet:"trial"`
+	}
+	data := write(t, table(3))
+	for _, err := range rows[other]("f", bytes.NewReader(data), int64(len(data))) {
+		if !input.Is(err) {
+			t.Errorf("a column of another type: %v", err)
+		}
+	}
+}
+
+// Whatever the bytes are, reading ends with rows or with an *input.Error.
+func FuzzRows(f *testing.F) {
+	var b bytes.Buffer
+	w := NewWriter[row](&b)
+	for _, r := range table(5) {
+		w.Write(r)
+	}
+	w.Close()
+	f.Add(b.Bytes())
+	f.Add(b.Bytes()[:b.Len()/2])
+	f.Add([]byte("PAR1PAR1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, err := readAll(data); err != nil && !input.Is(err) {
+			t.Errorf("error %v", err)
+		}
+	})
 }
