@@ -7,8 +7,8 @@ FUZZTIME ?= 30s# time for each fuzz function
 TESTFLAGS ?=# further flags of the test runs, such as -count=1
 
 # Time limits of one package's tests.
-TIMEOUT       = 8m
-SHORT_TIMEOUT = 4m
+TIMEOUT       = 12m
+SHORT_TIMEOUT = 10m
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
