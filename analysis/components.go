@@ -61,19 +61,37 @@ func PrincipalComponents(t *Trajectory) (*Components, error) {
 // decompose assigns variances and directions from the covariance.
 func (c *Components) decompose() {
 	N := len(c.Mean)
-	var eigen mat.EigenSym
-	if !eigen.Factorize(c.Covariance, true) {
-		panic("analysis: the eigenvalues of a finite covariance did not converge")
-	}
-	ascending := eigen.Values(nil)
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
+	ascending, vectors := symmetricEigen(c.Covariance)
 	c.Variance = make([]float64, N)
 	c.Directions = mat.NewDense(N, N, nil)
 	for i := range N {
 		c.Variance[i] = max(0, ascending[N-1-i]) // rounding leaves a zero slightly below
-		c.Directions.SetRow(i, mat.Col(nil, N-1-i, &vectors))
+		c.Directions.SetRow(i, mat.Col(nil, N-1-i, vectors))
 	}
+}
+
+// symmetricEigen returns the eigenvalues of a finite S (n, n), ascending (n), and
+// its unit eigenvectors in columns (n, n). gonum's reflections fail where squares of
+// elements underflow, so what lies far below S's rounding is taken to be 0.
+func symmetricEigen(S *mat.SymDense) (ascending []float64, vectors *mat.Dense) {
+	const negligible = 1e-60
+	n := S.SymmetricDim()
+	least := negligible * max(mat.Max(S), -mat.Min(S))
+	rounded := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i; j < n; j++ {
+			if v := S.At(i, j); math.Abs(v) > least {
+				rounded.SetSym(i, j, v)
+			}
+		}
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(rounded, true) {
+		panic("analysis: the eigenvalues of a finite matrix did not converge")
+	}
+	vectors = new(mat.Dense)
+	eigen.VectorsTo(vectors)
+	return eigen.Values(nil), vectors
 }
 
 // Explained returns each component's share of the variance (N), largest first:

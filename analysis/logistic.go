@@ -234,13 +234,7 @@ func (f *logisticFit) add(c *Chunk) {
 // r, whose range is W's.
 func whitening(H *mat.SymDense) *mat.Dense {
 	d := H.SymmetricDim()
-	var eigen mat.EigenSym
-	if !eigen.Factorize(H, true) {
-		panic("analysis: the eigenvalues of a finite matrix did not converge")
-	}
-	values := eigen.Values(nil) // ascending
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
+	values, vectors := symmetricEigen(H)
 	none := 0
 	for none < d-1 && values[none] <= rankTolerance*float64(d)*values[d-1] {
 		none++

@@ -197,11 +197,7 @@ func elongation(points []Point) float64 {
 	}
 	var gram mat.SymDense
 	gram.SymOuterK(1, centred)
-	var eigen mat.EigenSym
-	if !eigen.Factorize(&gram, false) {
-		panic("analysis: the eigenvalues of a finite matrix did not converge")
-	}
-	values := eigen.Values(nil)
+	values, _ := symmetricEigen(&gram)
 	return values[len(values)-1] / mat.Trace(&gram)
 }
 

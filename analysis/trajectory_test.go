@@ -218,7 +218,7 @@ func TestComponents(t *testing.T) {
 		if !mat.EqualApprox(&want, got.Covariance, 1e-10) { // means are up to 300
 			rt.Fatalf("covariance %v, want %v", mat.Formatted(got.Covariance), mat.Formatted(&want))
 		}
-		var rebuilt mat.Dense
+		var rebuilt mat.Dense // to rounding of the covariance, whose elements are below 1
 		rebuilt.Product(got.Directions.T(), mat.NewDiagDense(N, got.Variance), got.Directions)
 		if !mat.EqualApprox(&rebuilt, got.Covariance, tolerance) {
 			rt.Fatal("the components do not make the covariance")
@@ -227,6 +227,15 @@ func TestComponents(t *testing.T) {
 			rt.Fatalf("variances %v", got.Variance)
 		}
 	})
+	// Squares that all but vanish.
+	states := []float64{2.791859107896544e-104, 0.007859501631173771, 0.5625001895241439, 1, 8.720301752336693e-106, 1.1368683772161603e-13, 4.649162292480469e-06, 0.5000019073486328}
+	for i := range states {
+		states[i] += float64(100 * (i % N))
+	}
+	got, err := PrincipalComponents(Recorded("memory", N, 0, Chunk{T: 2, Hidden: states}))
+	if total := mat.Trace(got.Covariance); err != nil || math.Abs(got.Variance[0]-total) > tolerance {
+		t.Errorf("variances %v of %v, %v", got.Variance, total, err)
+	}
 	if _, err := PrincipalComponents(Recorded("none", 2, 0, Chunk{})); err == nil {
 		t.Error("components of no states")
 	}

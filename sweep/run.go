@@ -142,7 +142,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	case ctx.Err() != nil && r.progress.Finished < r.progress.Networks:
 		return r.summary, ErrStopped
 	case r.progress.Finished == r.progress.Networks:
-		s.sweepUp()
+		s.sweepUp(opt.Lease)
 	}
 	if r.progress.Failed > 0 {
 		return r.summary, &FailuresError{r.progress.Failed, r.progress.Networks}
@@ -539,13 +539,23 @@ func (w *openShard) save() error {
 }
 
 // sweepUp removes what programs that were killed have left, once everything is
-// published.
-func (s *Sweep) sweepUp() {
+// published: checkpoints and claims at once, unfinished files when no living
+// program can be at work on them.
+func (s *Sweep) sweepUp(lease time.Duration) {
 	for _, dir := range []string{workDir, claimsDir} {
-		left, _ := filepath.Glob(filepath.Join(s.Out, dir, "*"))
-		hidden, _ := filepath.Glob(filepath.Join(s.Out, dir, ".*-*"))
-		for _, path := range append(left, hidden...) {
+		left, _ := filepath.Glob(filepath.Join(s.Out, dir, "[!.]*"))
+		for _, path := range left {
 			os.Remove(path) // if not now, then after the next run
+		}
+	}
+	now, err := s.fileTime()
+	if err != nil {
+		return
+	}
+	unfinished, _ := filepath.Glob(filepath.Join(s.Out, workDir, ".*-*"))
+	for _, path := range unfinished {
+		if stat, err := os.Stat(path); err == nil && now.Sub(stat.ModTime()) > lease {
+			os.Remove(path)
 		}
 	}
 }
