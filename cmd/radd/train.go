@@ -20,6 +20,8 @@ type trainCommand struct {
 	GradientSteps     *string `key:""`
 	Objective         *string `key:""`
 	Reduction         *string `key:""`
+	Q                 *string `key:""`
+	Truncate          *string `key:""`
 	LR                *string `key:"" name:"lr"`
 	Momentum          *string `key:""`
 	Sessions          *string `key:""`
