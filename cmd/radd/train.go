@@ -49,7 +49,8 @@ type trainCommand struct {
 }
 
 func (trainCommand) Help() string {
-	return `One gradient step is one whole session, differentiated without truncation.
+	return `One gradient step is one whole session, differentiated without truncation
+(unless --truncate says otherwise).
 Ctrl-C stops behind a checkpoint; a second one stops at once.
 
     radd train --out runs/a --objective probability --gradient-steps 20000

@@ -27,7 +27,7 @@ template <typename F> struct Session {
   const i8 *given_side;
   const F *given_strength, *observation;
   int blank_steps, max_steps; // of the rule, with what follows
-  F threshold, waiting, correct, error, timeout, noise_sd;
+  F threshold, waiting, noise_sd;
 
   u32 trial;
   int side; // stimulus side of the trial, −1 or +1
@@ -50,9 +50,6 @@ template <typename F> struct Session {
     max_steps = int(task->max_steps);
     threshold = F(task->threshold);
     waiting = F(task->waiting);
-    correct = F(task->correct);
-    error = F(task->error);
-    timeout = F(task->timeout);
     noise_sd = F(task->noise_sd);
     pairs = u32(max_steps - blank_steps + 1) / 2;
   }
@@ -143,8 +140,10 @@ template <typename F> struct Session {
   DEVICE bool rule(int at, F difference, F &feedback, int &action) const {
     const bool open = at >= blank_steps, last = at == max_steps - 1;
     action = open ? int(difference > threshold) - int(difference < -threshold) : 0;
-    feedback = action != 0 ? (action == side ? correct : error) : !open ? F(0) : last ? timeout : waiting;
-    return open && (action != 0 || last);
+    const bool ended = open && (action != 0 || last);
+    feedback = open ? waiting : F(0);
+    if (ended) feedback = F(action == 0 ? task->timeout : action == side ? task->correct : task->error); // rare: no registers held for it
+    return ended;
   }
 };
 
