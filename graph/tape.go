@@ -118,5 +118,6 @@ func interpreterOf[F kernels.Float](s *segment, on *cuda.Backend[F]) (*cuda.Inte
 	t.State = tapePlaces(slices.Concat(c.state...))
 	t.First, t.Incoming, t.Outgoing = tapePlaces(c.first), tapePlaces(c.incoming), tapePlaces(c.outgoing)
 	t.Parameters, t.Gradient, t.Loss = tapePlaces(c.parameters), tapePlaces(c.gradient), tapePlace(c.loss)
+	t.Power = tapePlaces(c.power)
 	return on.Interpret(t)
 }

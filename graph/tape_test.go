@@ -159,15 +159,15 @@ func TestTapeIsFixture(t *testing.T) {
 			u := onDevice(t, on, RNN{}, f.N, K)
 			tape, grad := kernels.NewTape[float64](f.N), make([]float64, len(f.Theta))
 			tapes := []*kernels.Tape[float64]{tape}
-			for o, objective := range kernelstest.Objectives {
-				t.Run(fmt.Sprintf("%s, %d steps, %s", x.name, K, objective), func(t *testing.T) {
-					o := kernels.Objective(o)
+			for i, objective := range kernelstest.Objectives {
+				t.Run(fmt.Sprintf("%s, %d steps, %s", x.name, K, objective.Name), func(t *testing.T) {
+					o := objective.Objective
 					tape.Begin(f.Session)
 					loss := u.Forward(f.Theta, o, tapes)
 					u.Backward(f.Theta, o, tapes, 1, grad)
-					near(t, "loss", []float64{loss}, []float64{f.Loss[o]}, agreement)
+					near(t, "loss", []float64{loss}, []float64{f.Loss[i]}, agreement)
 					for _, p := range (kernels.Shape{N: f.N}).Parameters() {
-						near(t, "gradient by "+p.Name, grad[p.Start:p.End], f.Grad[o][p.Start:p.End], agreement)
+						near(t, "gradient by "+p.Name, grad[p.Start:p.End], f.Grad[i][p.Start:p.End], agreement)
 					}
 					near(t, "hidden", tape.Hidden[f.N:(tape.T+1)*f.N], f.Record.Hidden, agreement)
 					if !slices.Equal(tape.Feedback[:tape.T], f.Record.Feedback) {
@@ -203,8 +203,8 @@ func TestTapeIsVM(t *testing.T) {
 				theta[len(theta)-1-i] *= 4 // so that it acts
 			}
 			engines := []*Unrolled[float64]{engine[float64](t, test.cell, n, 7, 1), onDevice(t, on, test.cell, n, 7)}
-			for o, name := range kernelstest.Objectives {
-				o := kernels.Objective(o)
+			for _, o := range kernelstest.Teaching {
+				name := o.String()
 				var batches [2]*kernels.Batch[float64]
 				var losses [2]float64
 				var grads [2][]float64

@@ -39,10 +39,10 @@ type Unrolled[F kernels.Float] struct {
 	noise   int // deviates that a step takes
 	states  int // elements of a state
 	fused   kernels.Backend[F]
-	device  map[bool]*cuda.Interpreter[F] // by whether they go through log a_t; nil on the CPU
-	workers []*worker[F]                  // on the CPU
-	jobs    chan job[F]                   // for the workers
-	waits   sync.Pool                     // of *sync.WaitGroup
+	device  map[reading]*cuda.Interpreter[F] // nil on the CPU
+	workers []*worker[F]                     // on the CPU
+	jobs    chan job[F]                      // for the workers
+	waits   sync.Pool                        // of *sync.WaitGroup
 	build   time.Duration
 }
 
@@ -73,25 +73,25 @@ func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.B
 	u.waits.New = func() any { return new(sync.WaitGroup) }
 	on := cuda.First(fused)
 	if on != nil {
-		u.device = map[bool]*cuda.Interpreter[F]{}
+		u.device = map[reading]*cuda.Interpreter[F]{}
 	} else {
 		for range workers {
-			u.workers = append(u.workers, &worker[F]{of: u, programs: map[bool]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
+			u.workers = append(u.workers, &worker[F]{of: u, programs: map[reading]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
 		}
 	}
-	for _, logarithmic := range []bool{true, false} {
-		s, err := unroll[F](c, n, steps, logarithmic, naming)
+	for _, what := range []reading{ofLogarithm, ofProbability, ofPower} {
+		s, err := unroll[F](c, n, steps, what, naming)
 		if err != nil {
 			return nil, errors.Join(err, u.release())
 		}
 		for _, w := range u.workers {
-			if w.programs[logarithmic], err = newCompiled[F](s); err != nil {
+			if w.programs[what], err = newCompiled[F](s); err != nil {
 				return nil, err
 			}
 		}
 		if on != nil {
-			if u.device[logarithmic], err = interpreterOf[F](s, on); err != nil {
-				delete(u.device, logarithmic)
+			if u.device[what], err = interpreterOf[F](s, on); err != nil {
+				delete(u.device, what)
 				return nil, errors.Join(err, u.release())
 			}
 		}
@@ -130,7 +130,7 @@ func (u *Unrolled[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.T
 		return u.fused.Forward(theta, o, tapes)
 	}
 	if u.device != nil {
-		u.device[logarithmic(o)].Forward(theta, o, tapes)
+		u.device[readingOf(o)].Forward(theta, o, tapes)
 	} else {
 		u.each(job[F]{theta: theta, objective: o}, tapes)
 	}
@@ -144,7 +144,7 @@ func (u *Unrolled[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.T
 // Backward implements kernels.Backend.
 func (u *Unrolled[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F], scale F, grad []F) {
 	if u.device != nil {
-		u.device[logarithmic(o)].Backward(theta, o, tapes)
+		u.device[readingOf(o)].Backward(theta, o, tapes)
 	} else {
 		u.each(job[F]{theta: theta, objective: o, backward: true}, tapes)
 	}
@@ -193,6 +193,3 @@ func (u *Unrolled[F]) each(j job[F], tapes []*kernels.Tape[F]) {
 
 // gradient returns a tape's own gradient, at the start of its scratch.
 func (u *Unrolled[F]) gradient(t *kernels.Tape[F]) []F { return t.Workspace(u.size)[:u.size] }
-
-// logarithmic reports whether the graph goes through log a_t rather than a_t.
-func logarithmic(o kernels.Objective) bool { return o != kernels.ProbabilityMean }

@@ -123,7 +123,7 @@ func (i *Interpreter[F]) Close() error {
 func (i *Interpreter[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F]) {
 	i.backend.turn.Lock()
 	defer i.backend.turn.Unlock()
-	i.begin(theta, len(tapes))
+	i.begin(theta, o, len(tapes))
 	for k, t := range tapes {
 		q := &i.trips[k]
 		q.tape, q.loss = t, 0
@@ -140,7 +140,7 @@ func (i *Interpreter[F]) Forward(theta []F, o kernels.Objective, tapes []*kernel
 	}
 	for k, t := range tapes {
 		if t.Loss = i.trips[k].loss; t.T > 0 {
-			t.Loss *= o.Scale(t.T)
+			t.Loss *= i.scale(o, t.T)
 		}
 		count(t)
 		i.trips[k].tape = nil
@@ -151,7 +151,7 @@ func (i *Interpreter[F]) Forward(theta []F, o kernels.Objective, tapes []*kernel
 func (i *Interpreter[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F]) {
 	i.backend.turn.Lock()
 	defer i.backend.turn.Unlock()
-	i.begin(theta, len(tapes))
+	i.begin(theta, o, len(tapes))
 	for k, t := range tapes {
 		q := &i.trips[k]
 		q.mode, q.tape, q.from, q.rest = modeDifferentiateTape, t, i.segments(t.T), extend(q.rest, i.n)
@@ -171,7 +171,7 @@ func (i *Interpreter[F]) Backward(theta []F, o kernels.Objective, tapes []*kerne
 		if t.T == 0 {
 			continue
 		}
-		grad, scale := t.Workspace(i.size), F(o.Scale(t.T))
+		grad, scale := t.Workspace(i.size), F(i.scale(o, t.T))
 		for j := range grad {
 			grad[j] *= scale
 		}
@@ -233,12 +233,18 @@ func (i *Interpreter[F]) kernel(blocks int) error {
 }
 
 // begin sets out on a call.
-func (i *Interpreter[F]) begin(theta []F, tapes int) {
+func (i *Interpreter[F]) begin(theta []F, o kernels.Objective, tapes int) {
 	if len(theta) != i.size {
 		panic("cuda: θ has the wrong length")
 	}
 	for _, p := range i.program.Parameters {
 		theta = theta[copy(i.image[p.At:][:p.Size], theta):]
+	}
+	power := [...]F{F(o.Q), 1}
+	for k, p := range i.program.Power {
+		for j := range p.Size {
+			i.image[p.At+j] = power[k]
+		}
 	}
 	if more := tapes - len(i.trips); more > 0 {
 		i.trips = append(i.trips, make([]trip[F], more)...)
@@ -246,6 +252,14 @@ func (i *Interpreter[F]) begin(theta []F, tapes int) {
 	}
 	i.going = i.going[:0]
 	i.copies.driver, i.copies.err = i.backend.driver, nil
+}
+
+// scale returns the factor of what the tape makes with weights of −1.
+func (i *Interpreter[F]) scale(o kernels.Objective, T int) float64 {
+	if len(i.program.Power) > 0 {
+		return o.Scale(T) / o.Q
+	}
+	return o.Scale(T)
 }
 
 // segments returns how many hold the first steps of a passage.

@@ -104,6 +104,7 @@ type Program[F kernels.Float] struct {
 	State                     []Place // (K, vectors of the state)
 	First, Incoming, Outgoing []Place // of the state before the segment; gradients by the states after and before it
 	Parameters, Gradient      []Place // as θ holds them
+	Power                     []Place // the objective's q and 1, (2) each, where the loss takes a power of a_t
 	Loss                      Place
 }
 
