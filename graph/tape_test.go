@@ -1,4 +1,4 @@
-//go:build !gpu && linux
+//go:build gpu || linux
 
 package graph
 
@@ -12,14 +12,11 @@ import (
 
 	"radd/kernels"
 	"radd/kernels/cuda"
-	"radd/kernels/cuda/cudatest"
 	"radd/kernels/kernelstest"
 	"radd/task"
 )
 
 const (
-	// deviceMemory is more than any test needs; what is not touched costs nothing.
-	deviceMemory = 1 << 28
 	// otherOrder is how far sums in another order, and other exponentials, may take
 	// float64 values from the VM's over a few hundred steps, relative to the norm.
 	otherOrder = 1e-12
@@ -29,13 +26,9 @@ const (
 	oracleTraining = 1e-8
 )
 
-// emulated returns a backend on an emulated GPU.
-func emulated[F kernels.Float](t testing.TB) *cuda.Backend[F] {
-	return cuda.New[F](cudatest.Open(t, deviceMemory, cudatest.Sources()...))
-}
+func openGPU[F kernels.Float](t testing.TB) *cuda.Backend[F] { return cuda.New[F](openDriver(t)) }
 
-// onDevice returns the engine of a cell on an emulated GPU. Its blocks have few
-// threads, because emulated ones take turns.
+// onDevice returns the engine of a cell on a GPU.
 func onDevice[F kernels.Float](t testing.TB, on *cuda.Backend[F], c Cell, n, steps int) *Unrolled[F] {
 	t.Helper()
 	u, err := NewUnrolled(c, n, steps, 1, kernels.Backend[F](on))
@@ -43,7 +36,7 @@ func onDevice[F kernels.Float](t testing.TB, on *cuda.Backend[F], c Cell, n, ste
 		t.Fatal(err)
 	}
 	for _, i := range u.device {
-		i.Threads = 32
+		i.Threads = threads
 	}
 	t.Cleanup(func() { // the device is there for others
 		if err := u.release(); err != nil {
@@ -61,7 +54,7 @@ func TestDeviceVM(t *testing.T) {
 }
 
 func deviceVM[F kernels.Float](t *testing.T, tolerance float64) {
-	on := emulated[F](t)
+	on := openGPU[F](t)
 	lacking := []string{"of scalars", "a matrix's row and column", "concatenated", "transposed", "products of matrices",
 		"sums along an axis", "a comparison"}
 	for _, e := range expressions {
@@ -137,7 +130,78 @@ func deviceVM[F kernels.Float](t *testing.T, tolerance float64) {
 	}
 }
 
-// The tape on the emulated GPU gives what the fixtures say, from segments of any
+// launches counts a device's launches.
+type launches struct {
+	cuda.Driver
+	n int
+}
+
+func (d *launches) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
+	d.n++
+	return d.Driver.Launch(kernel, grid, block, shared, arguments)
+}
+
+// The graph of a whole session, its loss and all of its gradients, is one launch of
+// what the VM schedules, and gives what the fixture says.
+func TestDeviceVMRunsASessionInOneLaunch(t *testing.T) {
+	name := "n50_trained_prob"
+	if testing.Short() {
+		name = "n2_trained_prob"
+	}
+	f := kernelstest.Load(t, name)
+	T := len(f.Record.Trial)
+	s, err := unroll[float64](RNN{}, f.N, T, ofLogarithm, naming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	let := func(n *gorgonia.Node, v []float64) {
+		if err := gorgonia.Let(n, dense(v, n.Shape().Clone()...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	theta := f.Theta
+	for _, n := range s.parameters {
+		let(n, theta[:size(n)])
+		theta = theta[size(n):]
+	}
+	let(s.first[0], make([]float64, f.N))
+	let(s.incoming[0], make([]float64, f.N))
+	for k := range T {
+		let(s.input[k], f.Record.Input[k*kernels.Inputs:][:kernels.Inputs])
+		weight := make([]float64, kernels.Actions)
+		if f.Record.Counted[k] {
+			weight[f.Record.Target[k]] = -1 / float64(T)
+		}
+		let(s.weight[k], weight)
+	}
+	device := &launches{Driver: openDriver(t)}
+	vm, err := NewDeviceVM(cuda.New[float64](device), s.graph, append(gorgonia.Nodes{s.loss}, s.gradient...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := vm.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	if device.n != 1 {
+		t.Errorf("%d launches", device.n)
+	}
+	loss, _ := number[float64](s.loss.Value())
+	near(t, "loss", []float64{loss}, f.Loss[:1], agreement)
+	var grad []float64
+	for _, n := range s.gradient {
+		g, err := elements[float64](n.Value())
+		if err != nil {
+			t.Fatal(err)
+		}
+		grad = append(grad, g...)
+	}
+	near(t, "gradient", grad, f.Grad[0], agreement)
+	if err := vm.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// The tape gives what the fixtures say, from segments of any
 // length, up to the whole session's.
 func TestTapeIsFixture(t *testing.T) {
 	type fixture struct {
@@ -152,7 +216,7 @@ func TestTapeIsFixture(t *testing.T) {
 		}
 		fixtures = append(fixtures, fixture{"n50_trained_prob", []int{700}})
 	}
-	on := emulated[float64](t)
+	on := openGPU[float64](t)
 	for _, x := range fixtures {
 		f := kernelstest.Load(t, x.name)
 		for _, K := range x.steps {
@@ -195,7 +259,7 @@ func brief(t testing.TB) *task.Sampler {
 // records, losses, gradients.
 func TestTapeIsVM(t *testing.T) {
 	const n, B = 5, 2
-	on := emulated[float64](t)
+	on := openGPU[float64](t)
 	for _, test := range cells {
 		t.Run(test.name, func(t *testing.T) {
 			theta := thetaOf(test.cell, n, 2)
@@ -232,7 +296,7 @@ func TestTapeIsVM(t *testing.T) {
 // Training on the tape with every solver ends where training on the VM does.
 func TestTapeTrainsAsTheVM(t *testing.T) {
 	const n, steps = 4, 6
-	on := emulated[float64](t)
+	on := openGPU[float64](t)
 	for _, c := range []Cell{RNN{}, GRU{}, Connect(LSTM{}, Connectivity{Recurrent: "diagonal", Excitatory: .5})} {
 		for _, solver := range Solvers {
 			t.Run(fmt.Sprintf("%T, %s", c, solver), func(t *testing.T) {
@@ -265,7 +329,7 @@ func TestTapeTrainsAsTheVM(t *testing.T) {
 func TestTapeBounds(t *testing.T) {
 	const n, B = 6, 3
 	theta := thetaOf(GRU{}, n, 5)
-	on := emulated[float64](t)
+	on := openGPU[float64](t)
 	play := func(threads, steps int, forced bool) (losses, grad []float64, tapes []*kernels.Tape[float64]) {
 		u := onDevice(t, on, GRU{}, n, 8)
 		for _, i := range u.device {
@@ -320,7 +384,7 @@ func TestTapeNamesWhatItLacks(t *testing.T) {
 		var b builder
 		return gorgonia.Nodes{b.unary(gorgonia.Log1p, b.unary(gorgonia.Square, b.gate(p, 0, x, state[0])))}, b.err
 	}}
-	on := emulated[float64](t)
+	on := openGPU[float64](t)
 	_, err := NewUnrolled(c, 4, 3, 1, kernels.Backend[float64](on))
 	if err == nil || !strings.Contains(err.Error(), "log1p") || !strings.Contains(err.Error(), "--device cpu") {
 		t.Errorf("%v, want one that names the op and what to do", err)
@@ -328,9 +392,9 @@ func TestTapeNamesWhatItLacks(t *testing.T) {
 	engine[float64](t, c, 4, 3, 1)
 }
 
-// tapeEngines has engines on one emulated GPU.
+// tapeEngines has engines on one GPU.
 func tapeEngines[F kernels.Float](tb testing.TB) kernels.Backend[F] {
-	on := emulated[F](tb)
+	on := openGPU[F](tb)
 	return newEngines(func(n int) *Unrolled[F] { return onDevice(tb, on, RNN{}, n, DefaultSteps) })
 }
 
@@ -339,5 +403,6 @@ func TestTapeIsBackend(t *testing.T) {
 	if testing.Short() {
 		t.Skip("with -short, TestTapeIsVM alone")
 	}
-	kernelstest.Run(t, tapeEngines[float64])
+	// Around a warp, a row of which is summed otherwise, and around a block.
+	kernelstest.RunOver(t, tapeEngines[float64], 1, 3, 31, 32, 33, 50, 67)
 }

@@ -115,19 +115,26 @@ func sizesOf(places []Place) (n int) {
 	return n
 }
 
+// access is what an instruction does with a place. An elementwise one has each
+// element in the thread that has it in every other elementwise access to the place.
+type access struct {
+	Place
+	elementwise bool
+}
+
 // mark finds the instructions that depend on others since the last barrier: they
-// read what those wrote, or write what those read or wrote. All of the block's
-// threads meet before and after each part of the tape.
+// read what another thread wrote, or write what another read or wrote. All of the
+// block's threads meet before and after each part of the tape.
 func (p *Program[F]) mark() {
 	starts := map[int64]bool{0: true}
 	for _, end := range p.Ends {
 		starts[end] = true
 	}
-	var read, written []Place
+	var read, written []access
 	for k := range p.Tape {
 		i := &p.Tape[k]
-		reads := p.reads(i)
-		depends := meet(written, append(reads, i.Out)) || meet(read, []Place{i.Out})
+		reads, write := p.accesses(i)
+		depends := meet(written, append(reads, write)) || meet(read, []access{write})
 		i.barrier = 0
 		if depends && !starts[int64(k)] {
 			i.barrier = 1
@@ -135,37 +142,42 @@ func (p *Program[F]) mark() {
 		if depends || starts[int64(k)] {
 			read, written = read[:0], written[:0]
 		}
-		read, written = append(read, reads...), append(written, i.Out)
+		read, written = append(read, reads...), append(written, write)
 	}
 }
 
-// reads lists the places that an instruction reads.
-func (p *Program[F]) reads(i *Instruction) (list []Place) {
-	add := func(q Place) {
+// accesses lists what an instruction reads, and what it writes.
+func (p *Program[F]) accesses(i *Instruction) (reads []access, write access) {
+	add := func(q Place, elementwise bool) {
 		if q.Size > 0 {
-			list = append(list, q)
+			reads = append(reads, access{q, elementwise})
 		}
 	}
-	add(i.A)
-	add(i.B)
-	add(i.C)
+	add(i.A, false)
+	add(i.B, false)
+	add(i.C, i.Opcode == OpAddedOuterProduct)
 	if i.Opcode == OpChain {
 		for _, l := range p.Links[i.First : i.First+i.Count] {
 			for k, register := range l.From {
 				if register < 0 {
-					add(l.Operand[k])
+					add(l.Operand[k], l.Operand[k].Size == i.Out.Size)
 				}
 			}
 		}
 	}
-	return list
+	switch i.Opcode {
+	case OpChain, OpOuterProduct, OpAddedOuterProduct, OpTransposedProduct, OpScatter:
+		return reads, access{i.Out, true}
+	}
+	return reads, access{i.Out, false}
 }
 
-// meet reports whether any two places have elements in common.
-func meet(a, b []Place) bool {
+// meet reports whether a thread of b comes upon another thread's elements of a.
+func meet(a, b []access) bool {
 	for _, p := range a {
 		for _, q := range b {
-			if p.Space == q.Space && p.At < q.At+q.Size && q.At < p.At+p.Size {
+			own := p.elementwise && q.elementwise && p.Place == q.Place
+			if !own && p.Space == q.Space && p.At < q.At+q.Size && q.At < p.At+p.Size {
 				return true
 			}
 		}
