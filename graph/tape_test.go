@@ -130,10 +130,18 @@ func deviceVM[F kernels.Float](t *testing.T, tolerance float64) {
 	}
 }
 
-// launches counts a device's launches.
+// launches counts a device's launches, and has it say how much memory is free.
 type launches struct {
 	cuda.Driver
-	n int
+	n    int
+	free int // 0: what is
+}
+
+func (d *launches) Memory() (int, error) {
+	if d.free > 0 {
+		return d.free, nil
+	}
+	return d.Driver.Memory()
 }
 
 func (d *launches) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
@@ -243,6 +251,27 @@ func TestTapeIsFixture(t *testing.T) {
 	}
 }
 
+// In float32, with the fixture's decisions, as near as the oracle asks.
+func TestTapeInFloat32(t *testing.T) {
+	const oracleLoss, oracleGrad = 1e-4, 1e-3
+	f := kernelstest.Load(t, "n25_trained_ce")
+	u := onDevice(t, openGPU[float32](t), RNN{}, f.N, DefaultSteps)
+	theta, grad := make([]float32, len(f.Theta)), make([]float32, len(f.Theta))
+	for i, w := range f.Theta {
+		theta[i] = float32(w)
+	}
+	tape := kernels.NewTape[float32](f.N)
+	tape.Forced = &f.Record.Decisions
+	tapes := []*kernels.Tape[float32]{tape}
+	for i, objective := range kernelstest.Objectives {
+		tape.Begin(f.Session)
+		loss := u.Forward(theta, objective.Objective, tapes)
+		u.Backward(theta, objective.Objective, tapes, 1, grad)
+		near(t, objective.Name+": loss", []float64{loss}, []float64{f.Loss[i]}, oracleLoss)
+		near(t, objective.Name+": gradient", widen(grad), f.Grad[i], oracleGrad)
+	}
+}
+
 // brief returns sessions of two short blocks.
 func brief(t testing.TB) *task.Sampler {
 	t.Helper()
@@ -324,14 +353,16 @@ func TestTapeTrainsAsTheVM(t *testing.T) {
 	}
 }
 
-// Neither the number of threads nor where launches are cut, nor a memory that holds
-// but one session of a batch, changes a bit.
+// Neither the number of threads nor where launches are cut, nor a memory that does
+// not hold all sessions of a batch, changes a bit.
 func TestTapeBounds(t *testing.T) {
 	const n, B = 6, 3
 	theta := thetaOf(GRU{}, n, 5)
-	on := openGPU[float64](t)
-	play := func(threads, steps int, forced bool) (losses, grad []float64, tapes []*kernels.Tape[float64]) {
+	device := &launches{Driver: openDriver(t)}
+	on := cuda.New[float64](device)
+	play := func(threads, steps, memory int, forced bool) (losses, grad []float64, tapes []*kernels.Tape[float64]) {
 		u := onDevice(t, on, GRU{}, n, 8)
+		device.n, device.free = 0, memory
 		for _, i := range u.device {
 			i.Threads, i.Steps = threads, steps
 		}
@@ -357,12 +388,20 @@ func TestTapeBounds(t *testing.T) {
 		}
 		return losses, grad, b.Tapes
 	}
-	wantLosses, wantGrad, want := play(64, 1<<13, false)
+	const long, little = 1 << 13, 200 << 10
+	wantLosses, wantGrad, want := play(64, long, 0, false)
+	if device.n != 2 {
+		t.Errorf("%d launches, want one forward and one back", device.n)
+	}
 	for _, bounds := range []struct {
-		threads, steps int
-		forced         bool
-	}{{32, 1 << 13, false}, {256, 1 << 13, false}, {64, 1, false}, {64, 30, false}, {64, 1 << 13, true}, {64, 5, true}} {
-		losses, grad, got := play(bounds.threads, bounds.steps, bounds.forced)
+		threads, steps, memory int
+		forced                 bool
+	}{{32, long, 0, false}, {256, long, 0, false}, {64, 1, 0, false}, {64, 30, 0, false}, {64, long, little, false},
+		{64, long, 0, true}, {64, 5, little, true}} {
+		losses, grad, got := play(bounds.threads, bounds.steps, bounds.memory, bounds.forced)
+		if bounds.memory > 0 && device.n <= 2 {
+			t.Errorf("%+v: all sessions at once", bounds)
+		}
 		near(t, fmt.Sprintf("%+v: losses", bounds), losses, wantLosses, otherOrder) // launches' sums are added up
 		if !slices.Equal(grad, wantGrad) {
 			t.Errorf("%+v: another gradient", bounds)
