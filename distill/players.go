@@ -304,12 +304,11 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 
 	b := &behaviour{}
 	table := analysis.NewTable("players.csv", "player", "group", "label", "hidden", "parameters")
-	points := analysis.NewFrontierTable()
+	points, positions := analysis.NewFrontierTable(), analysis.NewPositionTable()
+	curveOf := map[task.Kind]*analysis.FrontierCurve{task.Difference: {}, task.Full: {}}
 	for _, row := range frontier {
 		points.Add("bayes-"+row.kind.String(), row.threshold, row.pace)
-		if row.kind == task.Difference {
-			points.Compare(row.pace)
-		}
+		curveOf[row.kind].Add(row.threshold, row.pace)
 	}
 	all, starts := analysis.NewCurves(), analysis.NewTransientsTable()
 	for i, p := range contenders {
@@ -328,10 +327,13 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 		}
 		if paces[i] != nil && p.Player.Player != "bayes-difference" && p.Player.Player != "bayes-full" {
 			points.Add(p.Player.Player, c.ActionThreshold, *paces[i])
+			for _, kind := range []task.Kind{task.Difference, task.Full} {
+				curveOf[kind].AddPosition(positions, p.Player.Player, "bayes-"+kind.String(), *paces[i])
+			}
 		}
 	}
-	b.frontier = points.Stand(*paces[0])
-	b.tables = append(append([]*analysis.Table{table}, all.Tables()...), points.Table, starts)
+	b.frontier = curveOf[task.Difference].Stand(*paces[0])
+	b.tables = append(append([]*analysis.Table{table}, all.Tables()...), points.Table, positions, starts)
 	return b, nil
 }
 
@@ -349,6 +351,29 @@ func (r *frontierRow) play(ctx context.Context, seed uint64, c task.Config) erro
 	trials, err := playBayes(ctx, r.kind, &s, &c)
 	r.pace = analysis.PaceOf(trials)
 	return err
+}
+
+// FrontierOf returns the curve of RNN steps against correct trials of a Bayesian
+// actor of the kind who plays the rollout's session of so many blocks and the seed
+// at each of analysis.Thresholds.
+func FrontierOf(ctx context.Context, kind task.Kind, c task.Config, blocks int, seed uint64) (*analysis.FrontierCurve, error) {
+	c.Blocks = blocks
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]frontierRow, 0, len(analysis.Thresholds()))
+	for _, threshold := range analysis.Thresholds() {
+		rows = append(rows, frontierRow{kind: kind, threshold: threshold})
+	}
+	if err := inParallel(len(rows), 0, func(i int) error { return rows[i].play(ctx, seed, c) }); err != nil {
+		return nil, err
+	}
+	curve := &analysis.FrontierCurve{}
+	for _, row := range rows {
+		curve.Add(row.threshold, row.pace)
+	}
+	return curve, nil
 }
 
 // writeNPZ writes an archive into a folder.
