@@ -214,7 +214,7 @@ func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n 
 	s.Record()
 
 	if a.Report.Frame() != nil {
-		more, err := a.space(folder, f, n, &s, opt)
+		more, err := a.space(ctx, folder, f, n, &s, opt)
 		if err != nil {
 			return err
 		}
@@ -247,7 +247,7 @@ func behaviourOf[F kernels.Float](ctx context.Context, n network, s *task.Sessio
 const searchStates = 96
 
 // space returns the tables of states, and writes the fixed points' arrays.
-func (a *Analysis) space(folder string, f *analysis.File, n network, s *task.Session, opt train.Options) ([]*analysis.Table, error) {
+func (a *Analysis) space(ctx context.Context, folder string, f *analysis.File, n network, s *task.Session, opt train.Options) ([]*analysis.Table, error) {
 	r, err := analysis.Record(f.Trajectory, s, n.task, a.Report.Frame(), a.Report.Found(analysis.Full))
 	if err != nil {
 		return nil, err
@@ -260,6 +260,19 @@ func (a *Analysis) space(folder string, f *analysis.File, n network, s *task.Ses
 		return nil, err
 	}
 	a.Dynamics, tables = dynamics, append(tables, more...)
+
+	beliefs := []*analysis.Beliefs{r.Beliefs()}
+	for _, st := range n.students {
+		if st.kind == "" || st.weights.N != 2 {
+			continue
+		}
+		b, err := studentBeliefs(ctx, st.name, st.weights, s, &n.task)
+		if err != nil {
+			return nil, err
+		}
+		beliefs = append(beliefs, b)
+	}
+	tables = append(tables, analysis.LawTables(beliefs, &n.task)...)
 
 	circuits, fields, points := analysis.NewCircuitTable(), analysis.NewFieldTable(), analysis.NewPointTables()
 	for _, kind := range []analysis.Kind{analysis.PCA, analysis.Full} {
