@@ -104,6 +104,18 @@ func TestNoLaw(t *testing.T) {
 	if l := b.law(0); !math.IsNaN(l.Hazard) || !math.IsNaN(l.R2) {
 		t.Errorf("%+v", l)
 	}
+	for _, extreme := range [][2]float64{{.5, .02}, {1, .02}, {.8, 0}, {.8, 1}} { // evidence of 0, of ∞, and beliefs that grow or alternate
+		c := task.DefaultConfig()
+		c.Bias, c.Hazard = extreme[0], extreme[1]
+		s, trials, config := watched(t, c, 2)
+		b := BeliefsOf("extreme", make([]float64, len(trials)), s, config, trials)
+		for n := range b.X {
+			b.X[n] = math.Sin(float64(n * n))
+		}
+		if rows := rowsOf(t, LawTables([]*Beliefs{b}, config)[0]); len(rows) != 2*len(evidenceKinds) {
+			t.Errorf("bias, hazard %v: %v", extreme, rows)
+		}
+	}
 	for i, table := range LawTables([]*Beliefs{b}, config) {
 		if rows := rowsOf(t, table); len(rows) == 0 || i == 0 && rows[1]["hazard"] != "" {
 			t.Errorf("%s: %v", table.Name, rows)
