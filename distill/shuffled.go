@@ -22,7 +22,7 @@ func shuffled(seed uint64, trial, n int) int {
 // playShuffled returns the trials of a session that the network plays in closed
 // loop while the feedback that follows each trial is that of a trial drawn at
 // random, with replacement, from the network's passage with its own feedback. So
-// feedback comes when it would and is as often +1, but tells nothing of the trial.
+// feedback comes when it would and is as often good, but tells nothing of the trial.
 // The waiting feedback is always the same and stays.
 func playShuffled[F kernels.Float](ctx context.Context, backend kernels.Backend[F], theta []F, n int, s *task.Session) ([]task.Trial, error) {
 	own, err := playNetwork(ctx, backend, theta, n, s)
@@ -30,6 +30,7 @@ func playShuffled[F kernels.Float](ctx context.Context, backend kernels.Backend[
 		return nil, err
 	}
 	_, origin := s.Noise()
+	rule := s.Rule()
 	trials := make([]task.Trial, 0, len(own))
 	tape := kernels.NewTape[F](n)
 	tape.BeginStretch(s, 1) // between two stretches the feedback can be changed
@@ -39,11 +40,7 @@ func playShuffled[F kernels.Float](ctx context.Context, backend kernels.Backend[
 		}
 		backend.Forward(theta, kernels.CrossEntropySum, []*kernels.Tape[F]{tape})
 		for _, trial := range tape.Played() {
-			told := F(-1)
-			if own[shuffled(origin.Seed, len(trials), len(own))].Correct() {
-				told = 1
-			}
-			tape.Feedback[tape.T-1] = told
+			tape.Feedback[tape.T-1] = F(rule.Feedback(own[shuffled(origin.Seed, len(trials), len(own))]))
 			trials = append(trials, trial)
 		}
 	}

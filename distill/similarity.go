@@ -253,20 +253,17 @@ func inputsOf(ctx context.Context, c *task.Config, seed uint64) ([]float64, erro
 		return nil, err
 	}
 	var inputs []float64
-	feedback := 0.
+	rule, feedback := s.Rule(), 0.
 	for n, trial := range trials {
 		for step := range trial.RNNSteps {
 			left, right := s.Observe(n, step)
 			inputs = append(inputs, left, right, feedback)
 			feedback = 0
-			if step >= c.BlankSteps {
-				feedback = c.WaitingFeedback
+			if rule.Counted(step) {
+				feedback = rule.WaitingFeedback
 			}
 		}
-		feedback = -1
-		if trial.Correct() {
-			feedback = 1
-		}
+		feedback = rule.Feedback(trial)
 	}
 	return inputs, nil
 }

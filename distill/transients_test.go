@@ -143,8 +143,10 @@ func TestTransientsOf(t *testing.T) {
 // told drawn outcomes; one that does not hear feedback plays as ever.
 func TestPlayShuffled(t *testing.T) {
 	w, backend, ctx := fixtureNetwork(t), openCPU(t), context.Background()
+	c := task.DefaultConfig()
+	c.CorrectFeedback, c.TimeoutFeedback = .5, -2
 	var s task.Session
-	s.Draw(task.NewSampler(task.DefaultConfig()), task.Origin{Seed: 5, Stream: task.StreamRollout})
+	s.Draw(task.NewSampler(c), task.Origin{Seed: 5, Stream: task.StreamRollout})
 	deaf := withFeedback(w, 0)
 	loud := withFeedback(w, 3) // so that it matters what is told
 	for _, theta := range [][]float64{deaf, loud} {
@@ -174,9 +176,10 @@ func TestPlayShuffled(t *testing.T) {
 				trial.Observations += map[bool]int{true: 1}[rule.Counted(trial.RNNSteps)]
 				ended, trial.Action, feedback = outcome.Ended, outcome.Action, outcome.Feedback
 			}
-			feedback = -1
-			if own[shuffled(5, n, len(own))].Correct() {
-				feedback = 1
+			told := own[shuffled(5, n, len(own))]
+			feedback = map[bool]float64{true: .5, false: -1}[told.Correct()]
+			if told.Action == 0 {
+				feedback = -2
 			}
 			want = append(want, trial)
 		}
