@@ -13,7 +13,7 @@ import (
 )
 
 // threads of a tape's block are few, because emulated ones take turns.
-const threads = 64
+const threads = 32
 
 // openDriver returns an emulated GPU.
 func openDriver(t testing.TB) cuda.Driver {
