@@ -9,7 +9,8 @@ import (
 )
 
 // Backend runs networks and sessions on one device. It implements
-// kernels.Backend. Calls from several goroutines take turns.
+// kernels.Backend. Calls from several goroutines take turns; those of Forward share
+// launches.
 //
 // Forward and Backward have no error to return: they panic with an *Error
 // where the device fails.
@@ -21,6 +22,11 @@ type Backend[F kernels.Float] struct {
 	pass   pass[F]
 	copies copies
 	limits limits
+
+	waiting  sync.Mutex // for the calls of Forward
+	calls    []*call[F] // that wait for their turn
+	spare    []*call[F] // that are over
+	together []*call[F] // that share a launch
 }
 
 // limits bound what the device does at once. Results do not depend on them.
@@ -32,15 +38,20 @@ type limits struct {
 	records int           // of gradient steps that a launch may return
 	memory  int           // bytes to use; 0: what is free
 	trials  int           // of a passage in one launch
+	work    int           // multiply–adds by W_hh of a passage in one launch, at most
 }
 
 // launchTime keeps signals, progress and displays served: display devices end
 // kernels after two seconds or more.
 const launchTime = 250 * time.Millisecond
 
+// passageWork does the same for passages of large networks: a block of the generic
+// kernel is taken to do 10⁹ multiply–adds a second at least.
+const passageWork = 1 << 28
+
 // New returns a backend that computes on the driver's device and closes it.
 func New[F kernels.Float](d Driver) *Backend[F] {
-	return &Backend[F]{driver: d, limits: limits{launch: launchTime, records: 1 << 20, trials: 4096}}
+	return &Backend[F]{driver: d, limits: limits{launch: launchTime, records: 1 << 20, trials: 4096, work: passageWork}}
 }
 
 // Info implements kernels.Backend.

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"radd/kernels"
 	"radd/kernels/cuda"
@@ -255,7 +257,7 @@ func TestPassages(t *testing.T) {
 		return tapes, grad
 	}
 	want, wantGrad := pass(cuda.Limit{})
-	for _, l := range []cuda.Limit{{Trials: 1}, {Trials: 4}, {Memory: 300 << 10}, {Trials: 9, Memory: 200 << 10}} {
+	for _, l := range []cuda.Limit{{Trials: 1}, {Trials: 4}, {Work: 1}, {Memory: 300 << 10}, {Trials: 9, Memory: 200 << 10}} {
 		got, grad := pass(l)
 		if distance(grad, wantGrad) != 0 {
 			t.Errorf("%+v: another gradient", l)
@@ -272,4 +274,89 @@ func TestPassages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestManyNetworks plays networks from goroutines of their own: those that wait
+// while the device is busy share the next launch, to the bits that each gives
+// alone. A session that fits into no memory fails alone.
+func TestManyNetworks(t *testing.T) {
+	const n = 25
+	p := short(t, nil)
+	var nets []*kernels.Network[float32]
+	var want []*kernels.Batch[float32]
+	alone := open[float32](t)
+	sessions := func(i int) *kernels.Batch[float32] {
+		b := kernels.NewBatch[float32](n, 1+i%2)
+		b.Draw(p, nets[i].Seed, 0)
+		return b
+	}
+	for i := range 6 {
+		nets = append(nets, network[float32](p, n, uint64(i)))
+		want = append(want, sessions(i))
+		alone.Forward(nets[i].Theta, kernels.CrossEntropyMean, want[i].Tapes)
+	}
+	const fitting = 4 << 20 // bytes: enough for those, not for the long one
+	long := kernels.NewBatch[float32](n, 1)
+	long.Draw(short(t, func(c *task.Config) { c.Blocks = 2000 }), 1, 0)
+	for _, tooLong := range []bool{false, true} {
+		d := &gated{Device: cudatest.Open(t, memory, cudatest.Sources()...), arrived: make(chan struct{}), open: make(chan struct{})}
+		b := cuda.New[float32](d).Limit(cuda.Limit{Memory: fitting})
+		got, failures := make([]*kernels.Batch[float32], len(nets)), make([]any, len(nets)+1)
+		var playing sync.WaitGroup
+		play := func(i int, theta []float32, batch *kernels.Batch[float32]) {
+			playing.Go(func() {
+				defer func() { failures[i] = recover() }()
+				b.Forward(theta, kernels.CrossEntropyMean, batch.Tapes)
+			})
+		}
+		for i, net := range nets {
+			got[i] = sessions(i)
+			play(i, net.Theta, got[i])
+			if i == 0 {
+				<-d.arrived
+			}
+		}
+		waiting := len(nets) - 1
+		if tooLong {
+			play(len(nets), nets[0].Theta, long)
+			waiting++
+		}
+		for b.Waiting() < waiting {
+			time.Sleep(time.Millisecond)
+		}
+		close(d.open)
+		playing.Wait()
+		if !tooLong && d.launches != 2 {
+			t.Errorf("%d launches, want 2", d.launches)
+		}
+		if err, _ := failures[len(nets)].(error); tooLong {
+			wantError(t, err, "gpu:0 (emulated device)", "one session needs more than")
+		}
+		for i := range nets {
+			if failures[i] != nil {
+				t.Fatalf("network %d: %v", i, failures[i])
+			}
+			for k, w := range want[i].Tapes {
+				q := got[i].Tapes[k]
+				if q.T != w.T || q.Loss != w.Loss || q.Behaviour != w.Behaviour || !slices.Equal(q.Hidden[:(q.T+1)*n], w.Hidden[:(w.T+1)*n]) {
+					t.Errorf("network %d, tape %d: %d RNN steps, loss %v; want %d, %v", i, k, q.T, q.Loss, w.T, w.Loss)
+				}
+			}
+		}
+	}
+}
+
+// gated is a device whose first launch waits until it is opened.
+type gated struct {
+	*cudatest.Device
+	arrived, open chan struct{}
+	launches      int
+}
+
+func (d *gated) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
+	if d.launches++; d.launches == 1 {
+		close(d.arrived)
+		<-d.open
+	}
+	return d.Device.Launch(kernel, grid, block, shared, arguments)
 }
