@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ type Backend[F kernels.Float] struct {
 	pass   pass[F]
 	copies copies
 	limits limits
+	log    *slog.Logger
+	told   map[key]int // of networks that do not all fit: how many the log was told to
 
 	waiting  sync.Mutex // for the calls of Forward
 	calls    []*call[F] // that wait for their turn
@@ -49,9 +52,10 @@ const launchTime = 250 * time.Millisecond
 // kernel is taken to do 10⁹ multiply–adds a second at least.
 const passageWork = 1 << 28
 
-// New returns a backend that computes on the driver's device and closes it.
-func New[F kernels.Float](d Driver) *Backend[F] {
-	return &Backend[F]{driver: d, limits: limits{launch: launchTime, records: 1 << 20, trials: 4096, work: passageWork}}
+// New returns a backend that computes on the driver's device and closes it. It
+// tells the log when networks must wait for memory.
+func New[F kernels.Float](d Driver, log *slog.Logger) *Backend[F] {
+	return &Backend[F]{driver: d, log: log, told: map[key]int{}, limits: limits{launch: launchTime, records: 1 << 20, trials: 4096, work: passageWork}}
 }
 
 // Info implements kernels.Backend.

@@ -3,8 +3,10 @@
 package cuda_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -21,17 +23,22 @@ import (
 // nothing.
 const memory = 1 << 30
 
+// on returns a backend that keeps to itself what there is to tell.
+func on[F kernels.Float](d cuda.Driver) *cuda.Backend[F] {
+	return cuda.New[F](d, slog.New(slog.DiscardHandler))
+}
+
 // open returns a backend on an emulated device.
 func open[F kernels.Float](tb testing.TB) *cuda.Backend[F] {
 	tb.Helper()
-	return cuda.New[F](cudatest.Open(tb, memory, cudatest.Sources()...))
+	return on[F](cudatest.Open(tb, memory, cudatest.Sources()...))
 }
 
 // TestOutOfMemory wants an error that names the device, what is needed and what
 // is there, and networks as they were.
 func TestOutOfMemory(t *testing.T) {
 	const little = 1 << 16
-	b := cuda.New[float32](cudatest.Open(t, little, cudatest.Sources()...))
+	b := on[float32](cudatest.Open(t, little, cudatest.Sources()...))
 	net := network[float32](short(t, nil), 50, 1)
 	err := b.Train(context.Background(), []*kernels.Network[float32]{net}, 3)
 	wantError(t, err, "gpu:0 (emulated device)", "one network of 50 hidden units needs", "no network fits")
@@ -46,11 +53,37 @@ func TestOutOfMemory(t *testing.T) {
 	b.Forward(net.Theta, net.Objective, tapes.Tapes)
 }
 
+// TestWaves wants to be told once how many networks the memory holds, and all of
+// them trained.
+func TestWaves(t *testing.T) {
+	var told bytes.Buffer
+	b := cuda.New[float32](cudatest.Open(t, memory, cudatest.Sources()...), slog.New(slog.NewTextHandler(&told, nil)))
+	b.Limit(cuda.Limit{Memory: 400 << 10})
+	var nets []*kernels.Network[float32]
+	for seed := range uint64(5) {
+		nets = append(nets, network[float32](short(t, nil), 50, seed))
+	}
+	for range 2 {
+		if err := b.Train(context.Background(), nets, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, net := range nets {
+		if net.Step != 2 {
+			t.Errorf("network %d: %d gradient steps, want 2", i, net.Step)
+		}
+	}
+	if text := told.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "gpu:0 (emulated device)") ||
+		!strings.Contains(text, "networks=5 at_once=2") {
+		t.Errorf("told %q", text)
+	}
+}
+
 // TestLostDevice ends the device in the middle of a training run: an error says
 // so, and the networks are as before.
 func TestLostDevice(t *testing.T) {
 	d := &cudatest.Dying{Device: cudatest.Open(t, memory, cudatest.Sources()...), Launches: 3}
-	b := cuda.New[float64](d).Limit(cuda.Limit{Steps: 1})
+	b := on[float64](d).Limit(cuda.Limit{Steps: 1})
 	nets := []*kernels.Network[float64]{network[float64](short(t, nil), 25, 1), network[float64](short(t, nil), 25, 2)}
 	if err := b.Train(context.Background(), nets, 2); err != nil {
 		t.Fatal(err)
@@ -74,7 +107,7 @@ func TestFailingCalls(t *testing.T) {
 	for call := 1; ; call++ {
 		d := &failing{Device: device, call: call}
 		net := network[float32](p, 2, 1)
-		err := cuda.New[float32](d).Limit(cuda.Limit{Steps: 1}).Train(context.Background(), []*kernels.Network[float32]{net}, 2)
+		err := on[float32](d).Limit(cuda.Limit{Steps: 1}).Train(context.Background(), []*kernels.Network[float32]{net}, 2)
 		if !d.failed {
 			if err != nil || net.Step != 2 {
 				t.Errorf("%d gradient steps, %v", net.Step, err)
@@ -175,7 +208,7 @@ func TestTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := cudatest.Open(t, memory, cudatest.Sources()...)
-	both := cuda.Together[float32]{open[float32](t), cuda.New[float32](second)}
+	both := cuda.Together[float32]{open[float32](t), on[float32](second)}
 	got := networks()
 	if err := both.Train(context.Background(), got, 3); err != nil {
 		t.Fatal(err)
@@ -218,7 +251,7 @@ func TestTooLarge(t *testing.T) {
 // memory for a tailored kernel to take the generic one.
 func TestLittleSharedMemory(t *testing.T) {
 	const turing = 64 << 10
-	b := cuda.New[float32](&small{Device: cudatest.Open(t, memory, cudatest.Sources()...), shared: turing})
+	b := on[float32](&small{Device: cudatest.Open(t, memory, cudatest.Sources()...), shared: turing})
 	p := short(t, func(c *task.Config) { c.Blocks = 1 })
 	got, want := network[float32](p, 250, 2), network[float32](p, 250, 2)
 	if err := b.Train(context.Background(), []*kernels.Network[float32]{got}, 1); err != nil {
@@ -300,7 +333,7 @@ func TestManyNetworks(t *testing.T) {
 	long.Draw(short(t, func(c *task.Config) { c.Blocks = 2000 }), 1, 0)
 	for _, tooLong := range []bool{false, true} {
 		d := &gated{Device: cudatest.Open(t, memory, cudatest.Sources()...), arrived: make(chan struct{}), open: make(chan struct{})}
-		b := cuda.New[float32](d).Limit(cuda.Limit{Memory: fitting})
+		b := on[float32](d).Limit(cuda.Limit{Memory: fitting})
 		got, failures := make([]*kernels.Batch[float32], len(nets)), make([]any, len(nets)+1)
 		var playing sync.WaitGroup
 		play := func(i int, theta []float32, batch *kernels.Batch[float32]) {
