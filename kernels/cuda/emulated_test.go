@@ -58,7 +58,7 @@ func TestOutOfMemory(t *testing.T) {
 func TestWaves(t *testing.T) {
 	var told bytes.Buffer
 	b := cuda.New[float32](cudatest.Open(t, memory, cudatest.Sources()...), slog.New(slog.NewTextHandler(&told, nil)))
-	b.Limit(cuda.Limit{Memory: 400 << 10})
+	b.Limit(cuda.Limit{Memory: 220 << 10})
 	var nets []*kernels.Network[float32]
 	for seed := range uint64(5) {
 		nets = append(nets, network[float32](short(t, nil), 50, seed))
