@@ -24,7 +24,7 @@ COVERED  = task kernels graph train analysis distill report
 
 # What tells two builds apart: a hash of all sources.
 SOURCE = $$(find . \( -name .git -o -name bin -o -name build -o -name runs \) -prune -o -type f \
-	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.gz' -o -name '*.py' -o -name 'page.*' -o -name gpu-check -o -name go.mod \) -print | \
+	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h' -o -name '*.gz' -o -name '*.py' -o -name 'page.*' -o -name gpu-check -o -name go.mod \) -print | \
 	LC_ALL=C sort | git hash-object --stdin-paths | git hash-object --stdin | cut -c1-12)
 
 # ---- build and run
@@ -66,13 +66,14 @@ gpu-check: gpu-bundle ## check and measure on every NVIDIA GPU here: docs/gpu
 gpu-kernels: ## compile the CUDA kernels anew (needs nvcc)
 	cd kernels/cuda && $(GO) run generate.go
 
-# What a build with the tag gpu needs: cuda.h and a libcuda to link with.
-cuda_stubs = -L/usr/local/cuda/lib64/stubs -L/usr/lib/x86_64-linux-gnu/stubs
-with_cuda = CGO_ENABLED=1 CGO_LDFLAGS="$(cuda_stubs)"
+# What a build with the tag gpu needs: cuda.h and a libcuda to link with. Where
+# they are in a place of their own, CGO_CFLAGS=-I… and CGO_LDFLAGS=-L… say so.
+cuda_stubs = $(CGO_LDFLAGS) -L/usr/local/cuda/lib64/stubs -L/usr/lib/x86_64-linux-gnu/stubs
+with_cuda = CGO_ENABLED=1 CGO_CFLAGS="-O2 -g '-I$(CURDIR)/kernels/cuda/include' $(CGO_CFLAGS)" CGO_LDFLAGS="$(cuda_stubs)"
 cuda_toolkit = printf '\043include <cuda.h>\nint main(void) { return cuInit(0) == CUDA_SUCCESS; }\n' | \
-	"$$($(GO) env CC)" -x c - -o /dev/null -I/usr/local/cuda/include \
-	-L/usr/local/cuda/lib64 $(cuda_stubs) -lcuda 2>/dev/null
-no_cuda_toolkit = echo "cuda.h, libcuda or a C compiler is missing: install gcc and a CUDA toolkit, 11.8 or a 12"; \
+	"$$($(GO) env CC)" -x c - -o /dev/null $(CGO_CFLAGS) -I/usr/local/cuda/include \
+	$(cuda_stubs) -L/usr/local/cuda/lib64 -lcuda 2>/dev/null
+no_cuda_toolkit = echo "cuda.h, libcuda or a C compiler is missing: install gcc and a CUDA toolkit, 11.8 or newer"; \
 	echo "(Debian: add the components contrib and non-free, then apt-get install gcc libc6-dev nvidia-cuda-toolkit)"
 
 .PHONY: reproduce

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"time"
@@ -260,7 +261,7 @@ func (f *fleet[F]) rate(ctx context.Context) (gradientSteps, rnnSteps float64, e
 }
 
 func measureSize[F kernels.Float](ctx context.Context, h cuda.Host, n int, cfg *GPUConfig) (s Size, gpu GPU, err error) {
-	opened, err := cuda.OpenBackend[F](h, cfg.Device)
+	opened, err := cuda.OpenBackend[F](h, cfg.Device, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return s, gpu, err
 	}

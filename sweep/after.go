@@ -52,8 +52,8 @@ func (w *openShard) after(ctx context.Context, e *entry) (err error) {
 	}
 	file := w.shard.plan.file
 	cfg := train.DefaultRolloutConfig()
-	cfg.Blocks, cfg.Seed, cfg.Dtype, cfg.Device = file.Rollout.Blocks, file.Rollout.Seed, e.config.Dtype, "cpu"
-	s, err := train.RolloutOfRun(ctx, run, cfg, train.Options{})
+	cfg.Blocks, cfg.Seed = file.Rollout.Blocks, file.Rollout.Seed
+	s, err := w.fleet.Rollout(ctx, run, cfg, train.Options{})
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func OpenBackend[F kernels.Float](device string, networks, jobs int, log *slog.L
 	if h == nil {
 		return nil, &DeviceError{Device: device, Why: "this build computes on the CPU only; use --device cpu"}
 	}
-	backend, err := cuda.OpenBackend[F](h, device)
+	backend, err := cuda.OpenBackend[F](h, device, log)
 	if fault := (*cuda.Error)(nil); errors.As(err, &fault) {
 		return nil, err
 	}

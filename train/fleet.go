@@ -45,6 +45,10 @@ type Fleet interface {
 	// Snapshot returns the network as files.
 	Snapshot(network int) (Snapshot, error)
 
+	// Rollout is RolloutOfRun on what the fleet computes on, in its dtype, whatever
+	// the configuration names. On a GPU calls from several goroutines share launches.
+	Rollout(ctx context.Context, run string, cfg RolloutConfig, opt Options) (RolloutSummary, error)
+
 	// Fail says that a network is not to go on, and why.
 	Fail(network int, why error)
 
@@ -190,6 +194,11 @@ func (m *member[F]) restore(from *Snapshot) error {
 func (f *fleet[F]) Info() kernels.Info { return f.backend.Info() }
 func (f *fleet[F]) Together() bool     { return f.Info().Device != "cpu" && f.plain() }
 func (f *fleet[F]) Close() error       { return f.backend.Close() }
+
+func (f *fleet[F]) Rollout(ctx context.Context, run string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	cfg.Dtype = kernels.Dtype[F]()
+	return rolloutOfRun(ctx, run, cfg, opt, f.backend)
+}
 
 func (f *fleet[F]) Advance(ctx context.Context, networks []int, gradientSteps int) error {
 	if f.Together() {

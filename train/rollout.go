@@ -95,7 +95,7 @@ func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 	if err := Vacant(opt.FS, out); err != nil {
 		return RolloutSummary{}, err
 	}
-	return rollout(ctx, w, out, cfg, opt)
+	return rollout(ctx, w, out, cfg, opt, nil)
 }
 
 // RolloutOfRun returns the summary of the rollout in the folder rollout/ of a
@@ -105,6 +105,11 @@ func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 // cfg.Task is not looked at. While another process makes the same rollout, it
 // waits.
 func RolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	return rolloutOfRun(ctx, run, cfg, opt, nil)
+}
+
+// rolloutOfRun is RolloutOfRun on the backend of [rollout].
+func rolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Options, backend any) (RolloutSummary, error) {
 	opt = opt.Filled()
 	of, err := ReadRunConfig(run)
 	if err != nil {
@@ -137,7 +142,7 @@ func RolloutOfRun(ctx context.Context, run string, cfg RolloutConfig, opt Option
 		return s, nil
 	}
 	opt.Log.Info("making the run's rollout: "+why, "out", out)
-	return rollout(ctx, w, out, cfg, opt)
+	return rollout(ctx, w, out, cfg, opt, backend)
 }
 
 // RolloutMade returns the run's rollout as RolloutOfRun does, of whatever session,
@@ -249,27 +254,33 @@ func Vacant(fsys atomicfs.FS, path string) error {
 }
 
 // rollout makes the rollout of a resolved configuration in the place of whatever
-// is at out.
-func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+// is at out, on a kernels.Backend of the configuration's dtype, or, where that is
+// nil, on the device that the configuration names.
+func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, backend any) (RolloutSummary, error) {
 	if cfg.Dtype == "f32" {
-		return record[float32](ctx, w, out, cfg, opt, 0)
+		on, _ := backend.(kernels.Backend[float32])
+		return record(ctx, w, out, cfg, opt, 0, on)
 	}
-	return record[float64](ctx, w, out, cfg, opt, 0)
+	on, _ := backend.(kernels.Backend[float64])
+	return record(ctx, w, out, cfg, opt, 0, on)
 }
 
 // record makes the rollout in stretches of the given number of trials, 0 for
 // one that suits the network.
-func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (s RolloutSummary, err error) {
+func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int, backend kernels.Backend[F]) (s RolloutSummary, err error) {
 	defer panics.Return(&err) // a device's failure
 	theta, err := thetaAs[F](w)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	backend, err := OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log)
-	if err != nil {
-		return RolloutSummary{}, err
+	if backend == nil {
+		opened, err := OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log)
+		if err != nil {
+			return RolloutSummary{}, err
+		}
+		defer opened.Close()
+		backend = opened
 	}
-	defer func() { backend.Close() }()
 	player, err := play(w, backend)
 	if err != nil {
 		return RolloutSummary{}, err

@@ -366,7 +366,7 @@ func TestRolloutBytes(t *testing.T) {
 				}
 				calls, done = calls+1, n
 			}}
-			s, err := record[float32](context.Background(), w, out, resolved, opt.Filled(), stretch)
+			s, err := record[float32](context.Background(), w, out, resolved, opt.Filled(), stretch, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

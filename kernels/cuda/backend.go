@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -9,7 +10,8 @@ import (
 )
 
 // Backend runs networks and sessions on one device. It implements
-// kernels.Backend. Calls from several goroutines take turns.
+// kernels.Backend. Calls from several goroutines take turns; those of Forward share
+// launches.
 //
 // Forward and Backward have no error to return: they panic with an *Error
 // where the device fails.
@@ -21,6 +23,13 @@ type Backend[F kernels.Float] struct {
 	pass   pass[F]
 	copies copies
 	limits limits
+	log    *slog.Logger
+	told   map[key]int // of networks that do not all fit: how many the log was told to
+
+	waiting  sync.Mutex // for the calls of Forward
+	calls    []*call[F] // that wait for their turn
+	spare    []*call[F] // that are over
+	together []*call[F] // that share a launch
 }
 
 // limits bound what the device does at once. Results do not depend on them.
@@ -32,15 +41,21 @@ type limits struct {
 	records int           // of gradient steps that a launch may return
 	memory  int           // bytes to use; 0: what is free
 	trials  int           // of a passage in one launch
+	work    int           // multiply–adds by W_hh of a passage in one launch, at most
 }
 
 // launchTime keeps signals, progress and displays served: display devices end
 // kernels after two seconds or more.
 const launchTime = 250 * time.Millisecond
 
-// New returns a backend that computes on the driver's device and closes it.
-func New[F kernels.Float](d Driver) *Backend[F] {
-	return &Backend[F]{driver: d, limits: limits{launch: launchTime, records: 1 << 20, trials: 4096}}
+// passageWork does the same for passages of large networks: a block of the generic
+// kernel is taken to do 10⁹ multiply–adds a second at least.
+const passageWork = 1 << 28
+
+// New returns a backend that computes on the driver's device and closes it. It
+// tells the log when networks must wait for memory.
+func New[F kernels.Float](d Driver, log *slog.Logger) *Backend[F] {
+	return &Backend[F]{driver: d, log: log, told: map[key]int{}, limits: limits{launch: launchTime, records: 1 << 20, trials: 4096, work: passageWork}}
 }
 
 // Info implements kernels.Backend.

@@ -3,6 +3,7 @@
 package cuda_test
 
 import (
+	"log/slog"
 	"os"
 	"strconv"
 	"testing"
@@ -31,5 +32,5 @@ func open[F kernels.Float](tb testing.TB) *cuda.Backend[F] {
 			tb.Error(err)
 		}
 	})
-	return cuda.New[F](d)
+	return cuda.New[F](d, slog.New(slog.DiscardHandler))
 }

@@ -3,11 +3,15 @@
 package cuda_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"radd/kernels"
 	"radd/kernels/cuda"
@@ -19,17 +23,22 @@ import (
 // nothing.
 const memory = 1 << 30
 
+// on returns a backend that keeps to itself what there is to tell.
+func on[F kernels.Float](d cuda.Driver) *cuda.Backend[F] {
+	return cuda.New[F](d, slog.New(slog.DiscardHandler))
+}
+
 // open returns a backend on an emulated device.
 func open[F kernels.Float](tb testing.TB) *cuda.Backend[F] {
 	tb.Helper()
-	return cuda.New[F](cudatest.Open(tb, memory, cudatest.Sources()...))
+	return on[F](cudatest.Open(tb, memory, cudatest.Sources()...))
 }
 
 // TestOutOfMemory wants an error that names the device, what is needed and what
 // is there, and networks as they were.
 func TestOutOfMemory(t *testing.T) {
 	const little = 1 << 16
-	b := cuda.New[float32](cudatest.Open(t, little, cudatest.Sources()...))
+	b := on[float32](cudatest.Open(t, little, cudatest.Sources()...))
 	net := network[float32](short(t, nil), 50, 1)
 	err := b.Train(context.Background(), []*kernels.Network[float32]{net}, 3)
 	wantError(t, err, "gpu:0 (emulated device)", "one network of 50 hidden units needs", "no network fits")
@@ -44,11 +53,37 @@ func TestOutOfMemory(t *testing.T) {
 	b.Forward(net.Theta, net.Objective, tapes.Tapes)
 }
 
+// TestWaves wants to be told once how many networks the memory holds, and all of
+// them trained.
+func TestWaves(t *testing.T) {
+	var told bytes.Buffer
+	b := cuda.New[float32](cudatest.Open(t, memory, cudatest.Sources()...), slog.New(slog.NewTextHandler(&told, nil)))
+	b.Limit(cuda.Limit{Memory: 220 << 10})
+	var nets []*kernels.Network[float32]
+	for seed := range uint64(5) {
+		nets = append(nets, network[float32](short(t, nil), 50, seed))
+	}
+	for range 2 {
+		if err := b.Train(context.Background(), nets, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, net := range nets {
+		if net.Step != 2 {
+			t.Errorf("network %d: %d gradient steps, want 2", i, net.Step)
+		}
+	}
+	if text := told.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "gpu:0 (emulated device)") ||
+		!strings.Contains(text, "networks=5 at_once=2") {
+		t.Errorf("told %q", text)
+	}
+}
+
 // TestLostDevice ends the device in the middle of a training run: an error says
 // so, and the networks are as before.
 func TestLostDevice(t *testing.T) {
 	d := &cudatest.Dying{Device: cudatest.Open(t, memory, cudatest.Sources()...), Launches: 3}
-	b := cuda.New[float64](d).Limit(cuda.Limit{Steps: 1})
+	b := on[float64](d).Limit(cuda.Limit{Steps: 1})
 	nets := []*kernels.Network[float64]{network[float64](short(t, nil), 25, 1), network[float64](short(t, nil), 25, 2)}
 	if err := b.Train(context.Background(), nets, 2); err != nil {
 		t.Fatal(err)
@@ -72,7 +107,7 @@ func TestFailingCalls(t *testing.T) {
 	for call := 1; ; call++ {
 		d := &failing{Device: device, call: call}
 		net := network[float32](p, 2, 1)
-		err := cuda.New[float32](d).Limit(cuda.Limit{Steps: 1}).Train(context.Background(), []*kernels.Network[float32]{net}, 2)
+		err := on[float32](d).Limit(cuda.Limit{Steps: 1}).Train(context.Background(), []*kernels.Network[float32]{net}, 2)
 		if !d.failed {
 			if err != nil || net.Step != 2 {
 				t.Errorf("%d gradient steps, %v", net.Step, err)
@@ -173,7 +208,7 @@ func TestTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := cudatest.Open(t, memory, cudatest.Sources()...)
-	both := cuda.Together[float32]{open[float32](t), cuda.New[float32](second)}
+	both := cuda.Together[float32]{open[float32](t), on[float32](second)}
 	got := networks()
 	if err := both.Train(context.Background(), got, 3); err != nil {
 		t.Fatal(err)
@@ -216,7 +251,7 @@ func TestTooLarge(t *testing.T) {
 // memory for a tailored kernel to take the generic one.
 func TestLittleSharedMemory(t *testing.T) {
 	const turing = 64 << 10
-	b := cuda.New[float32](&small{Device: cudatest.Open(t, memory, cudatest.Sources()...), shared: turing})
+	b := on[float32](&small{Device: cudatest.Open(t, memory, cudatest.Sources()...), shared: turing})
 	p := short(t, func(c *task.Config) { c.Blocks = 1 })
 	got, want := network[float32](p, 250, 2), network[float32](p, 250, 2)
 	if err := b.Train(context.Background(), []*kernels.Network[float32]{got}, 1); err != nil {
@@ -255,7 +290,7 @@ func TestPassages(t *testing.T) {
 		return tapes, grad
 	}
 	want, wantGrad := pass(cuda.Limit{})
-	for _, l := range []cuda.Limit{{Trials: 1}, {Trials: 4}, {Memory: 300 << 10}, {Trials: 9, Memory: 200 << 10}} {
+	for _, l := range []cuda.Limit{{Trials: 1}, {Trials: 4}, {Work: 1}, {Memory: 300 << 10}, {Trials: 9, Memory: 200 << 10}} {
 		got, grad := pass(l)
 		if distance(grad, wantGrad) != 0 {
 			t.Errorf("%+v: another gradient", l)
@@ -272,4 +307,89 @@ func TestPassages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestManyNetworks plays networks from goroutines of their own: those that wait
+// while the device is busy share the next launch, to the bits that each gives
+// alone. A session that fits into no memory fails alone.
+func TestManyNetworks(t *testing.T) {
+	const n = 25
+	p := short(t, nil)
+	var nets []*kernels.Network[float32]
+	var want []*kernels.Batch[float32]
+	alone := open[float32](t)
+	sessions := func(i int) *kernels.Batch[float32] {
+		b := kernels.NewBatch[float32](n, 1+i%2)
+		b.Draw(p, nets[i].Seed, 0)
+		return b
+	}
+	for i := range 6 {
+		nets = append(nets, network[float32](p, n, uint64(i)))
+		want = append(want, sessions(i))
+		alone.Forward(nets[i].Theta, kernels.CrossEntropyMean, want[i].Tapes)
+	}
+	const fitting = 4 << 20 // bytes: enough for those, not for the long one
+	long := kernels.NewBatch[float32](n, 1)
+	long.Draw(short(t, func(c *task.Config) { c.Blocks = 2000 }), 1, 0)
+	for _, tooLong := range []bool{false, true} {
+		d := &gated{Device: cudatest.Open(t, memory, cudatest.Sources()...), arrived: make(chan struct{}), open: make(chan struct{})}
+		b := on[float32](d).Limit(cuda.Limit{Memory: fitting})
+		got, failures := make([]*kernels.Batch[float32], len(nets)), make([]any, len(nets)+1)
+		var playing sync.WaitGroup
+		play := func(i int, theta []float32, batch *kernels.Batch[float32]) {
+			playing.Go(func() {
+				defer func() { failures[i] = recover() }()
+				b.Forward(theta, kernels.CrossEntropyMean, batch.Tapes)
+			})
+		}
+		for i, net := range nets {
+			got[i] = sessions(i)
+			play(i, net.Theta, got[i])
+			if i == 0 {
+				<-d.arrived
+			}
+		}
+		waiting := len(nets) - 1
+		if tooLong {
+			play(len(nets), nets[0].Theta, long)
+			waiting++
+		}
+		for b.Waiting() < waiting {
+			time.Sleep(time.Millisecond)
+		}
+		close(d.open)
+		playing.Wait()
+		if !tooLong && d.launches != 2 {
+			t.Errorf("%d launches, want 2", d.launches)
+		}
+		if err, _ := failures[len(nets)].(error); tooLong {
+			wantError(t, err, "gpu:0 (emulated device)", "one session needs more than")
+		}
+		for i := range nets {
+			if failures[i] != nil {
+				t.Fatalf("network %d: %v", i, failures[i])
+			}
+			for k, w := range want[i].Tapes {
+				q := got[i].Tapes[k]
+				if q.T != w.T || q.Loss != w.Loss || q.Behaviour != w.Behaviour || !slices.Equal(q.Hidden[:(q.T+1)*n], w.Hidden[:(w.T+1)*n]) {
+					t.Errorf("network %d, tape %d: %d RNN steps, loss %v; want %d, %v", i, k, q.T, q.Loss, w.T, w.Loss)
+				}
+			}
+		}
+	}
+}
+
+// gated is a device whose first launch waits until it is opened.
+type gated struct {
+	*cudatest.Device
+	arrived, open chan struct{}
+	launches      int
+}
+
+func (d *gated) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
+	if d.launches++; d.launches == 1 {
+		close(d.arrived)
+		<-d.open
+	}
+	return d.Device.Launch(kernel, grid, block, shared, arguments)
 }

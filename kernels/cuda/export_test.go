@@ -16,6 +16,7 @@ type Limit struct {
 	Records int
 	Memory  int
 	Trials  int
+	Work    int
 	Launch  time.Duration
 }
 
@@ -26,7 +27,7 @@ func (b *Backend[F]) Limit(l Limit) *Backend[F] {
 		bound int
 	}{
 		{&b.limits.blocks, l.Blocks}, {&b.limits.steps, l.Steps}, {&b.limits.records, l.Records},
-		{&b.limits.memory, l.Memory}, {&b.limits.trials, l.Trials},
+		{&b.limits.memory, l.Memory}, {&b.limits.trials, l.Trials}, {&b.limits.work, l.Work},
 	} {
 		if x.bound > 0 {
 			*x.of = x.bound
@@ -120,3 +121,10 @@ func (b *Backend[F]) Draw(p *task.Sampler, o task.Origin, most int) (s Drawn, er
 
 // ArchitectureFor is architectureFor.
 func ArchitectureFor(major, minor int) (string, bool) { return architectureFor(major, minor) }
+
+// Waiting returns how many calls of Forward wait for their turn.
+func (b *Backend[F]) Waiting() int {
+	b.waiting.Lock()
+	defer b.waiting.Unlock()
+	return len(b.calls)
+}

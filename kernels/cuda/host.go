@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"radd/kernels"
 )
@@ -32,7 +33,7 @@ func Install(h Host) (restore func()) {
 
 // OpenBackend returns the backend of what a name stands for: gpu is every
 // device, gpu:K the one numbered K.
-func OpenBackend[F kernels.Float](h Host, name string) (kernels.Backend[F], error) {
+func OpenBackend[F kernels.Float](h Host, name string, log *slog.Logger) (kernels.Backend[F], error) {
 	var indices []int
 	if name == "gpu" {
 		devices, err := h.Devices()
@@ -58,7 +59,7 @@ func OpenBackend[F kernels.Float](h Host, name string) (kernels.Backend[F], erro
 		if err != nil {
 			return nil, errors.Join(err, all.Close())
 		}
-		all = append(all, New[F](d))
+		all = append(all, New[F](d, log))
 	}
 	if len(all) == 1 {
 		return all[0], nil

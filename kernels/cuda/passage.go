@@ -7,15 +7,33 @@ import (
 	"radd/kernels"
 )
 
-// pass is one call of Forward or Backward. Its memory is used again for the
+// call is a call of Forward. Those that wait while the device is busy share the
+// next launch, where they can: so goroutines that each play a network play many
+// networks at once.
+type call[F kernels.Float] struct {
+	theta     []F
+	objective kernels.Objective
+	tapes     []*kernels.Tape[F]
+	done      bool
+	err       error
+}
+
+// joins reports whether a launch for the one can play the other.
+func (c *call[F]) joins(other *call[F]) bool {
+	return c.objective == other.objective && c.tapes[0].N == other.tapes[0].N
+}
+
+// pass is calls of Forward, or one of Backward. Its memory is used again for the
 // next.
 type pass[F kernels.Float] struct {
 	mode      int64
 	n         int
-	theta     []F
 	objective kernels.Objective
 	scale     F
+	all       []*kernels.Tape[F]
+	networks  [][]F              // θ of each
 	tapes     []*kernels.Tape[F] // of this launch
+	thetas    [][]F              // of each
 	from      []int              // of each, the trial to go on with
 	sums      []float64          // of each, the loss before the objective's scale
 	steps     []int              // room of each on the device
@@ -30,20 +48,83 @@ type pass[F kernels.Float] struct {
 
 // Forward implements kernels.Backend.
 func (b *Backend[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F]) float64 {
-	b.turn.Lock()
-	defer b.turn.Unlock()
-	for _, t := range tapes {
-		t.T, t.Loss, t.Behaviour = 0, 0, kernels.Behaviour{}
-		if t.Teacher != nil {
-			t.Follow()
-		}
-	}
-	b.waves(theta, o, tapes, modePlay, 1)
+	c := b.call(theta, o, tapes)
+	b.play(c)
+	err := c.err
+	b.release(c)
+	must(err)
 	loss := 0.0
 	for _, t := range tapes {
 		loss += t.Loss
 	}
 	return loss / float64(len(tapes))
+}
+
+// call appends a call to those that wait; release has it used again.
+func (b *Backend[F]) call(theta []F, o kernels.Objective, tapes []*kernels.Tape[F]) *call[F] {
+	b.waiting.Lock()
+	defer b.waiting.Unlock()
+	if len(b.spare) == 0 {
+		b.spare = append(b.spare, new(call[F]))
+	}
+	last := len(b.spare) - 1
+	c := b.spare[last]
+	b.spare = b.spare[:last]
+	*c = call[F]{theta: theta, objective: o, tapes: tapes}
+	b.calls = append(b.calls, c)
+	return c
+}
+
+func (b *Backend[F]) release(c *call[F]) {
+	b.waiting.Lock()
+	defer b.waiting.Unlock()
+	*c = call[F]{}
+	b.spare = append(b.spare, c)
+}
+
+// play waits for the device, and plays the call with all that join it, unless
+// another call has taken it along.
+func (b *Backend[F]) play(c *call[F]) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	if c.done {
+		return
+	}
+	together := b.together[:0]
+	b.waiting.Lock()
+	left := b.calls[:0]
+	for _, other := range b.calls {
+		if other.joins(c) {
+			together = append(together, other)
+		} else {
+			left = append(left, other)
+		}
+	}
+	b.calls, b.together = left, together
+	b.waiting.Unlock()
+	err := b.forward(together)
+	for i, other := range together {
+		other.done, other.err = true, err
+		if err != nil && len(together) > 1 { // it may be the error of one of them
+			other.err = b.forward(together[i : i+1])
+		}
+	}
+}
+
+// forward plays the calls, which join one another.
+func (b *Backend[F]) forward(calls []*call[F]) error {
+	p := &b.pass
+	p.begin()
+	for _, c := range calls {
+		for _, t := range c.tapes {
+			t.T, t.Loss, t.Behaviour = 0, 0, kernels.Behaviour{}
+			if t.Teacher != nil {
+				t.Follow()
+			}
+			p.add(c.theta, t)
+		}
+	}
+	return b.waves(calls[0].objective, modePlay, 1)
 }
 
 // Backward implements kernels.Backend. Every tape has a gradient of its own.
@@ -52,7 +133,11 @@ func (b *Backend[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.T
 	defer b.turn.Unlock()
 	p := &b.pass
 	p.grads = extend(p.grads, len(tapes)*len(theta))
-	b.waves(theta, o, tapes, modeDifferentiate, scale/F(len(tapes)))
+	p.begin()
+	for _, t := range tapes {
+		p.add(theta, t)
+	}
+	must(b.waves(o, modeDifferentiate, scale/F(len(tapes))))
 	clear(grad)
 	for i := range tapes {
 		for j, g := range p.grads[i*len(theta):][:len(theta)] {
@@ -61,30 +146,45 @@ func (b *Backend[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.T
 	}
 }
 
-// waves computes as many tapes at once as the memory holds.
-func (b *Backend[F]) waves(theta []F, o kernels.Objective, tapes []*kernels.Tape[F], mode int64, scale F) {
-	p := &b.pass
-	p.mode, p.n, p.theta, p.objective, p.scale = mode, tapes[0].N, theta, o, scale
-	if len(theta) != (kernels.Shape{N: p.n}).Size() {
+// begin empties the pass; add appends a tape of the network θ to it.
+func (p *pass[F]) begin() { p.all, p.networks = p.all[:0], p.networks[:0] }
+
+func (p *pass[F]) add(theta []F, t *kernels.Tape[F]) {
+	if len(theta) != (kernels.Shape{N: t.N}).Size() {
 		panic("cuda: θ has the wrong length")
 	}
-	must(b.fail("a passage", checkN(p.n)))
+	p.all, p.networks = append(p.all, t), append(p.networks, theta)
+}
+
+// waves computes as many tapes at once as the memory holds.
+func (b *Backend[F]) waves(o kernels.Objective, mode int64, scale F) error {
+	p := &b.pass
+	p.mode, p.n, p.objective, p.scale = mode, p.all[0].N, o, scale
+	if err := checkN(p.n); err != nil {
+		return b.fail("a passage", err)
+	}
 	memory, err := b.budget()
-	must(err)
-	for done := 0; done < len(tapes); {
-		most := b.fits(tapes[done:], memory)
+	if err != nil {
+		return err
+	}
+	for done := 0; done < len(p.all); {
+		most := b.fits(done, memory)
 		if most == 0 {
-			must(b.fail("a passage", fmt.Errorf("one session needs more than the %d bytes of memory that are free", memory)))
+			return b.fail("a passage", fmt.Errorf("one session needs more than the %d bytes of memory that are free", memory))
 		}
-		p.tapes = tapes[done : done+most]
 		if mode == modePlay {
-			must(b.play())
+			err = b.passages()
 		} else {
-			must(b.differentiate(done))
+			err = b.differentiate(done)
+		}
+		if err != nil {
+			return err
 		}
 		done += most
 	}
-	p.theta, p.tapes = nil, nil
+	clear(p.all)
+	clear(p.networks)
+	return nil
 }
 
 // room returns the steps that one launch may make of a tape, from a trial on.
@@ -99,14 +199,23 @@ func (b *Backend[F]) room(t *kernels.Tape[F], from int) int {
 	case t.Forced != nil:
 		return len(t.Forced.Trial) - t.T
 	}
-	return (min(t.To, from+b.limits.trials) - from) * t.Session.Rule().MaxSteps
+	return (b.until(t, from) - from) * t.Session.Rule().MaxSteps
 }
 
-// fits returns how many of the tapes, from the first on, to compute at once: no
-// more than the memory holds, 0 where that is not even one.
-func (b *Backend[F]) fits(tapes []*kernels.Tape[F], memory int) int {
-	for count := len(tapes); count >= 1; count /= 2 {
-		b.pass.reset(tapes[:count])
+// until returns the trial before which a launch stops that plays a tape from the
+// given one on.
+func (b *Backend[F]) until(t *kernels.Tape[F], from int) int {
+	trials := b.limits.work / (t.N * t.N * t.Session.Rule().MaxSteps)
+	return min(t.To, from+max(1, min(trials, b.limits.trials)))
+}
+
+// fits sets the pass to as many tapes, from the given one on, as the memory holds,
+// and returns their number.
+func (b *Backend[F]) fits(first, memory int) int {
+	p := &b.pass
+	for count := len(p.all) - first; count >= 1; count /= 2 {
+		p.tapes, p.thetas = p.all[first:first+count], p.networks[first:first+count]
+		p.reset()
 		if b.measure(&b.ruler); b.ruler.at <= memory {
 			return count
 		}
@@ -114,14 +223,15 @@ func (b *Backend[F]) fits(tapes []*kernels.Tape[F], memory int) int {
 	return 0
 }
 
-func (p *pass[F]) reset(tapes []*kernels.Tape[F]) {
-	p.tapes = tapes
-	p.from = extend(p.from, len(tapes))
-	p.sums = extend(p.sums, len(tapes))
-	p.steps = extend(p.steps, len(tapes))
-	p.jobs = extend(p.jobs, len(tapes))
-	p.slots = extend(p.slots, len(tapes))
-	for i, t := range tapes {
+// reset sets the tapes of the launch to their beginning.
+func (p *pass[F]) reset() {
+	count := len(p.tapes)
+	p.from = extend(p.from, count)
+	p.sums = extend(p.sums, count)
+	p.steps = extend(p.steps, count)
+	p.jobs = extend(p.jobs, count)
+	p.slots = extend(p.slots, count)
+	for i, t := range p.tapes {
 		p.from[i], p.sums[i] = t.From, 0
 	}
 }
@@ -141,8 +251,11 @@ func (b *Backend[F]) lay(a *arena) (uploaded int) {
 	jobPointer, jobs := a.take(sizeOf[job](count))
 	slotPointer, slots := a.take(sizeOf[slot](count))
 	p.first = jobs
-	theta := put(a, p.theta)
+	var theta Pointer
 	for i, t := range p.tapes {
+		if i == 0 || &p.thetas[i][0] != &p.thetas[i-1][0] {
+			theta = put(a, p.thetas[i])
+		}
 		b.layJob(a, i, t, theta)
 	}
 	uploaded = a.at
@@ -158,7 +271,7 @@ func (b *Backend[F]) lay(a *arena) (uploaded int) {
 		s.Transposed = space[F](a, n*n)
 		if p.mode == modeDifferentiate {
 			s.Tape.Dz = space[F](a, T*n)
-			s.Grad = space[F](a, len(p.theta))
+			s.Grad = space[F](a, len(p.thetas[i]))
 		}
 		p.slots[i] = s
 	}
@@ -181,7 +294,7 @@ func (b *Backend[F]) layJob(a *arena, i int, t *kernels.Tape[F], theta Pointer) 
 		Task: putOne(a, ruleOf[F](s.Rule(), sd)), N: int64(p.n), Objective: objectiveOf(p.objective), State: [2]Pointer{theta},
 		Scale: float64(p.scale),
 		Seed:  origin.Seed, Stream: int64(origin.Stream), Step: int64(origin.GradientStep), Session: int64(origin.Session),
-		From: int64(from), To: int64(min(t.To, from+b.limits.trials)), First: float64(t.FirstFeedback()),
+		From: int64(from), To: int64(b.until(t, from)), First: float64(t.FirstFeedback()),
 	}
 	switch {
 	case p.mode == modeDifferentiate || t.Teacher != nil:
@@ -257,11 +370,11 @@ func download[E any](c *copies, v []E, from Pointer) {
 	}
 }
 
-// play takes the tapes through their passages, in stretches where they are
+// passages takes the tapes through their passages, in stretches where they are
 // long.
-func (b *Backend[F]) play() error {
+func (b *Backend[F]) passages() error {
 	p := &b.pass
-	p.reset(p.tapes)
+	p.reset()
 	for more := true; more; {
 		if err := b.start(); err != nil {
 			return err
@@ -360,7 +473,7 @@ func codesOf[F kernels.Float](t *kernels.Tape[F], v []int64) []int64 {
 // call's tape of the given index.
 func (b *Backend[F]) differentiate(index int) error {
 	p := &b.pass
-	p.reset(p.tapes)
+	p.reset()
 	if err := b.start(); err != nil {
 		return err
 	}
@@ -384,7 +497,7 @@ func (b *Backend[F]) differentiate(index int) error {
 		return err
 	}
 	for i := range p.tapes {
-		size := len(p.theta)
+		size := len(p.thetas[i])
 		download(c, p.grads[(index+i)*size:][:size], p.slots[i].Grad)
 	}
 	return b.fail("copying from the device", c.err)

@@ -46,6 +46,11 @@ func (b *Backend[F]) Train(ctx context.Context, networks []*kernels.Network[F], 
 			if err != nil {
 				return err
 			}
+			if first := len(rest) == len(groups[k]); first && most < len(rest) && b.told[k] != most {
+				b.told[k] = most
+				b.log.Warn("the device's memory does not hold all networks: they are trained in waves",
+					"device", b.driver.Properties().String(), "hidden", k.hidden, "networks", len(rest), "at_once", most)
+			}
 			rest = rest[most:]
 			if err := g.train(ctx); err != nil {
 				g.revert()

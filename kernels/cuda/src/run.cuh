@@ -58,9 +58,10 @@ template <typename F> DEVICE Session<F> session_of(const Job<F> &job, i64 step, 
 }
 
 // forward plays a session from the tape's row 0, or follows T recorded steps
-// where T is not 0. A call of its own gives its registers to its loop alone;
-// backward likewise.
-template <class M, typename F>
+// where T is not 0. Training's sessions are drawn, and its loop does not ask at
+// every step whether something is GIVEN. A call of its own gives its registers to
+// its loop alone; backward likewise.
+template <class M, typename F, bool GIVEN>
 __device__ __noinline__ Counts forward(const Job<F> *job, const Tape<F> *tape, const F *theta, i64 n,
                                        F *transposed, i64 step, i64 session, const Tape<F> *along, i64 T,
                                        unsigned char *shared) {
@@ -71,9 +72,14 @@ __device__ __noinline__ Counts forward(const Job<F> *job, const Tape<F> *tape, c
   Counts c;
   if (T)
     c = follow(map, s, *tape, along->input, along->code, T, map.buffers(shared));
-  else
+  else if (GIVEN)
     c = play(map, s, *tape, job->forced_feedback, job->forced_end, job->from, job->to, F(job->first),
              map.buffers(shared));
+  else {
+    s.given_side = nullptr;
+    s.observation = nullptr;
+    c = play(map, s, *tape, (const F *)nullptr, (const i64 *)nullptr, 0, 0, F(0), map.buffers(shared));
+  }
   __syncthreads();
   return c;
 }
@@ -107,10 +113,10 @@ template <class M, typename F> DEVICE void train(Job<F> &job, const Slot<F> &slo
       if (job.teacher_n) {
         rest(slot.lead.hidden, job.teacher_n);
         along = &slot.lead;
-        T = forward<Generic<F>, F>(&job, along, job.teacher, job.teacher_n, slot.lead.dz, step, b, along, 0, shared).T;
+        T = forward<Generic<F>, F, false>(&job, along, job.teacher, job.teacher_n, slot.lead.dz, step, b, along, 0, shared).T;
       }
       rest(slot.tape.hidden, job.n);
-      const Counts c = forward<M, F>(&job, &slot.tape, theta, job.n, slot.transposed, step, b, along, T, shared);
+      const Counts c = forward<M, F, false>(&job, &slot.tape, theta, job.n, slot.transposed, step, b, along, T, shared);
       const double scale = scale_of(job.objective, c.T);
       r.loss = sum(r.loss, product(loss(job.task, job.objective, slot.tape, along->code, slot.lead.difference, c.T), scale));
       slopes(job.task, job.objective, slot.tape, along->code, slot.lead.difference, c.T, product(job.scale, scale));
@@ -153,7 +159,7 @@ template <class M, typename F> DEVICE void passage(i64 mode, Job<F> &job, const 
   }
   if (!job.T && job.from >= job.to) return; // over already
   const Counts c =
-      forward<M, F>(&job, &p, job.state[0], job.n, slot.transposed, job.step, job.session, &p, job.T, shared);
+      forward<M, F, true>(&job, &p, job.state[0], job.n, slot.transposed, job.step, job.session, &p, job.T, shared);
   const double total = loss(job.task, job.objective, p, p.code, slot.lead.difference, c.T);
   if (threadIdx.x == 0) {
     job.T = c.T;

@@ -176,22 +176,20 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const F *forced_feed
   map.fill(h, p.hidden);
   map.sync();
   s.begin(u32(from));
-  int at = 0, buffer = 0;
+  int at = 0, buffer = 0, t = 0;
   const int n = int(map.n());
-  F *row = p.hidden, *input = p.input, *difference = p.difference;
-  i64 *code = p.code;
+  F *row = p.hidden, *const input = p.input, *const difference = p.difference;
+  i64 *const code = p.code;
   map.multiply(h);
-  for (bool going = true; going; c.T++) {
+  for (bool going = true; going; t++) {
     F x[3];
     s.observe(at, x[0], x[1]);
     x[2] = feedback;
     if (threadIdx.x == 0) {
       UNROLL
-      for (int k = 0; k < 3; k++) input[k] = x[k];
-      *code = 2 * at + (s.side > 0);
+      for (int k = 0; k < 3; k++) input[3 * t + k] = x[k];
+      code[t] = 2 * at + (s.side > 0);
     }
-    input += 3;
-    code++;
     row += n;
     buffer ^= 1;
     F *next = h + buffer * map.width();
@@ -199,13 +197,12 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const F *forced_feed
     map.sync();
     map.multiply(next);
     const F d = map.difference();
-    if (threadIdx.x == 0) *difference = d;
-    difference++;
+    if (threadIdx.x == 0) difference[t] = d;
     int action;
     bool ended = s.rule(at, d, feedback, action);
     if (forced_feedback) {
-      feedback = forced_feedback[c.T];
-      ended = forced_end[c.T] != 0;
+      feedback = forced_feedback[t];
+      ended = forced_end[t] != 0;
     }
     at++;
     if (ended) {
@@ -215,6 +212,7 @@ DEVICE Counts play(M &map, Session<F> &s, const Tape<F> &p, const F *forced_feed
       if (going) s.enter(s.trial + 1);
     }
   }
+  c.T = t;
   c.last = double(feedback);
   return c;
 }
