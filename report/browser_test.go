@@ -120,7 +120,8 @@ func TestBrowser(t *testing.T) {
 	var page bytes.Buffer
 	runs := []*Run{sampleRun(t), sampleRun(t)}
 	runs[1].Config.Hidden = 25
-	if err := WritePage(&page, runs, PageOptions{Title: "sample", Version: "radd", Files: "figures"}); err != nil {
+	some := sampleSweep(t)
+	if err := WritePage(&page, runs, []*Sweep{some}, PageOptions{Title: "sample", Version: "radd", Files: "figures"}); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
@@ -182,7 +183,7 @@ func view(t *testing.T, ctx context.Context, url string, width int64, scheme str
 
 	var figures int
 	do("counting", chromedp.Evaluate(`[...document.querySelectorAll("#main figure")].filter(e => !e.closest("[hidden]") && e.querySelector("svg").getBoundingClientRect().width > 0).length`, &figures))
-	want := 1 + len(SideBySide([]*Run{sampleRun(t), sampleRun(t)})) // the scrubber's
+	want := 1 + len(sampleSweep(t).Figures()) + len(SideBySide([]*Run{sampleRun(t), sampleRun(t)})) // the scrubber's
 	for _, s := range sampleRun(t).Figures() {
 		want += len(s.Figures)
 	}

@@ -81,11 +81,15 @@ type PageOptions struct {
 	Live    bool   // it is served and asks for news
 }
 
-// WritePage writes the page of the runs: one file that needs nothing else and
-// asks nobody for anything. Errors are w's.
-func WritePage(w io.Writer, runs []*Run, opt PageOptions) error {
+// WritePage writes the page of the runs and sweeps: one file that needs nothing
+// else and asks nobody for anything. Errors are w's.
+func WritePage(w io.Writer, runs []*Run, sweeps []*Sweep, opt PageOptions) error {
 	p := page{PageOptions: opt, CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Policy: policy(opt.Live)}
 	p.Sizes = drawn(SideBySide(runs), "")
+	for i, s := range sweeps {
+		id := fmt.Sprintf("sweep-%d", i)
+		p.Sweeps = append(p.Sweeps, sweepView{s, id, s.facts(), drawn(s.Figures(), id+"-")})
+	}
 	labels := shortLabels(runs)
 	for i, r := range runs {
 		if len(runs) > MostRuns {
@@ -124,6 +128,7 @@ type page struct {
 	CSS    template.CSS
 	JS     template.JS
 	Policy string
+	Sweeps []sweepView
 	Runs   []runView
 	Sizes  []figureView
 	More   string
@@ -140,6 +145,13 @@ type runView struct {
 	Scrubber  *scrubberView
 	Command   string
 	Missing   []string
+}
+
+type sweepView struct {
+	*Sweep
+	ID      string
+	Facts   []fact
+	Figures []figureView
 }
 
 type sectionView struct {

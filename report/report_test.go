@@ -147,9 +147,10 @@ func TestFigureRows(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
+	some := sampleSweep(t)
 	write := func() string {
 		var b bytes.Buffer
-		if err := WritePage(&b, []*Run{sampleRun(t), sampleRun(t)}, PageOptions{Title: "a <b> & c", Version: "radd"}); err != nil {
+		if err := WritePage(&b, []*Run{sampleRun(t), sampleRun(t)}, []*Sweep{some}, PageOptions{Title: "a <b> & c", Version: "radd"}); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
@@ -200,7 +201,7 @@ func TestPartialRun(t *testing.T) {
 			n += len(s.Figures)
 		}
 		var page bytes.Buffer
-		if err := WritePage(&page, []*Run{r}, PageOptions{Title: r.Name}); err != nil {
+		if err := WritePage(&page, []*Run{r}, nil, PageOptions{Title: r.Name}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(page.String(), "radd analyze --run &#39;") {
@@ -245,7 +246,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func TestFindRuns(t *testing.T) {
+func TestFind(t *testing.T) {
 	top := t.TempDir()
 	for _, name := range []string{"n100", "n25", "n50/b", "n50/a", ".hidden", "n25/distill/inner"} {
 		if err := os.MkdirAll(filepath.Join(top, name), 0o755); err != nil {
@@ -253,9 +254,9 @@ func TestFindRuns(t *testing.T) {
 		}
 		put(t, filepath.Join(top, name), "config.yaml", read(t, sample, "config.yaml"))
 	}
-	got, err := FindRuns(top, filepath.Join(top, "n25"))
-	if err != nil {
-		t.Fatal(err)
+	got, sweeps, err := Find(top, filepath.Join(top, "n25"))
+	if err != nil || len(sweeps) > 0 {
+		t.Fatal(sweeps, err)
 	}
 	for i := range got {
 		got[i], _ = filepath.Rel(top, got[i])
@@ -264,14 +265,14 @@ func TestFindRuns(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for _, dir := range []string{t.TempDir(), filepath.Join(top, "none")} {
-		if _, err := FindRuns(dir); !input.Is(err) {
+		if _, _, err := Find(dir); !input.Is(err) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
 }
 
 func TestNames(t *testing.T) {
-	got := Names([]*Run{{Name: "a"}, {Name: "a"}, {Name: "side-by-side"}, {Name: "a-2"}})
+	got := Names([]string{"a", "a", "side-by-side", "a-2"})
 	if want := []string{"a", "a-2", "side-by-side-2", "a-2-2"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
