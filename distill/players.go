@@ -109,9 +109,14 @@ func kappaOf(path string) (*[2]float64, error) {
 	return &[2]float64{scale[0], scale[len(scale)-1]}, nil
 }
 
-// playersSum returns one sum of what students and mice were read from.
+// tablesVersion is that of what an analysis's tables hold.
+const tablesVersion = 2
+
+// playersSum returns one sum of what students and mice were read from, and of what
+// the tables tell of them.
 func playersSum(students []student, mice []string) (string, error) {
 	h := sha256.New()
+	fmt.Fprintln(h, "tables", tablesVersion)
 	for _, s := range students {
 		fmt.Fprintln(h, s.name, s.weights.SHA256)
 	}

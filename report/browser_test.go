@@ -239,10 +239,10 @@ func view(t *testing.T, ctx context.Context, url string, width int64, scheme str
 		})(document.querySelector("#run-0-chronometric .panels svg"))`, &at))
 	do("the pointer", chromedp.MouseEvent(input.MouseMoved, at[0]+1, at[1]-1))
 	tip := `(e => e.hidden ? "" : e.textContent.split("\n").slice(0, 2).join(" | "))(document.querySelector("#tip"))`
-	is("the value under the pointer", tip, "network, 50 units | stimulus strength: 0")
+	is("the value under the pointer", tip, "network, 50 units | stimulus strength (of the largest): 0")
 	do("the keyboard on a figure", focus("#run-0-chronometric .panels svg"),
 		chromedp.KeyEvent("\u0303"), chromedp.KeyEvent("\u0303"))
-	is("the value after two arrow keys", tip, "network, 50 units | stimulus strength: 0.5")
+	is("the value after two arrow keys", tip, "network, 50 units | stimulus strength (of the largest): 0.2")
 	do("Escape", chromedp.KeyEvent("\u001b"))
 	is("no value after Escape", tip, "")
 

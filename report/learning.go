@@ -39,7 +39,7 @@ func (r *Run) lossNote() string {
 }
 
 func learningMark(t *Table, y, label string, color ink) Mark {
-	m := Mark{Key: label, Label: label, Stroke: stroke{color, nil, lineData}}
+	m := Mark{Key: label, Label: label, Stroke: stroke{ink: color, width: lineData}}
 	m.X, m.Y = learningCurve(t, y, learningPoints)
 	return m
 }

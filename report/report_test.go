@@ -135,6 +135,19 @@ func valid(format string, data []byte) error {
 // TestFigureRows holds a figure's data to its table.
 func TestFigureRows(t *testing.T) {
 	r := sampleRun(t)
+	// Beside a mouse, whose contrasts are other strengths, and who has seconds.
+	beside := r.chronometric().rows()
+	if got := strings.Join(beside[0], ","); got != "panel,key,label,y_is,relative_strength,y,y_low,y_high" {
+		t.Errorf("header %s", got)
+	}
+	for _, want := range [][2]string{{"network", "rnn_steps"}, {"mice-KS014", "response_time"}} {
+		if !slices.ContainsFunc(beside, func(row []string) bool { return row[1] == want[0] && row[3] == want[1] && row[4] == "1" }) {
+			t.Errorf("no row of %s in %s at the largest strength", want[0], want[1])
+		}
+	}
+
+	r.Players = slices.DeleteFunc(r.Players, func(p Player) bool { return p.Group == "mice" })
+	r.tables["chronometric"] = r.table("chronometric").where("unit", "RNN steps")
 	rows := r.chronometric().rows()
 	if got := strings.Join(rows[0], ","); got != "key,label,strength,rnn_steps,rnn_steps_low,rnn_steps_high" {
 		t.Errorf("header %s", got)
@@ -143,6 +156,48 @@ func TestFigureRows(t *testing.T) {
 	found := slices.ContainsFunc(rows, func(row []string) bool { return row[0] == "network" && row[2] == "2.5" && row[3] == want })
 	if !found {
 		t.Errorf("no row of the network at strength 2.5 with %s RNN steps: %v", want, rows)
+	}
+}
+
+// TestMice holds an animal's curves to the network's units.
+func TestMice(t *testing.T) {
+	r := sampleRun(t)
+	of := func(f *Figure, panel int, key string) Mark {
+		for _, m := range f.Panels[panel].Marks {
+			if m.Key == key {
+				return m
+			}
+		}
+		t.Fatalf("%s: no %s in panel %d", f.Name, key, panel)
+		return Mark{}
+	}
+	f := r.psychometric()
+	if len(f.Panels) != 3 || f.Panels[2].Title != "without bias" {
+		t.Errorf("%d panels: IBL's sessions begin without bias", len(f.Panels))
+	}
+	for _, key := range []string{"network", "mice-KS014"} {
+		if m := of(f, 0, key); slices.Min(m.X) != -1 || slices.Max(m.X) != 1 {
+			t.Errorf("%s: strengths from %v to %v of the largest", key, slices.Min(m.X), slices.Max(m.X))
+		}
+	}
+	fits := r.table("psychometric_fit").where("by", "block_length")
+	for _, test := range []struct {
+		panel int
+		name  string
+		scale float64
+	}{{0, "slope", 2.5}, {1, "bias", 1 / 2.5}} {
+		for key, scale := range map[string]float64{"network": test.scale, "mice-KS014": 1} {
+			got, want := of(r.blockLength(), test.panel, key).Y[0], scale*fits.where("player", key).numbers(test.name)[0]
+			if math.Abs(got-want) > 1e-12 {
+				t.Errorf("%s of %s: %v, want %v", test.name, key, got, want)
+			}
+		}
+	}
+	if f := r.sides(); len(f.Panels) != 2 || !f.Wide {
+		t.Errorf("two curves: %d panels", len(f.Panels))
+	}
+	if f := r.stepsByOutcome(); len(f.Panels) != 8 || f.Panels[4].Y.Label != "response time (s)" {
+		t.Errorf("steps by outcome: %d panels", len(f.Panels))
 	}
 }
 

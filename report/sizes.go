@@ -10,7 +10,7 @@ import (
 func sideBySide(runs []*Run) []*Figure {
 	labels := shortLabels(runs)
 	keyed := func(i int, m Mark) Mark {
-		m.Key, m.Stroke = fmt.Sprintf("run-%d", i), stroke{rung(i, len(runs)), nil, lineData}
+		m.Key, m.Stroke = fmt.Sprintf("run-%d", i), stroke{ink: rung(i, len(runs)), width: lineData}
 		if runs[i].Config.Objective == "cross-entropy" {
 			m.Stroke.dash = dashed
 		}

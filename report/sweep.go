@@ -133,17 +133,15 @@ const sweepPoints = 100
 
 // facts are the lines of the sweep's table.
 func (s *Sweep) facts() []fact {
-	left := "–"
-	if s.Remaining != nil {
-		left = "about " + (time.Duration(*s.Remaining) * time.Second).String()
-	}
 	list := []fact{
 		{"networks", thousands(s.Networks), fmt.Sprintf("in %d shards, %d of them published", s.Shards, s.Published)},
 		{"done", thousands(s.Done), fmt.Sprintf("%s gradient steps, %.0f s of computing", thousands(int(s.GradientSteps)), s.Seconds)},
 		{"running", thousands(s.Running), fmt.Sprintf("%d shards held by programs, %d cores", s.Claims, s.Cores)},
 		{"failed", thousands(s.Failed), ""},
 		{"waiting", thousands(s.Waiting), ""},
-		{"time left", left, "by what finished networks took"},
+	}
+	if s.Remaining != nil {
+		list = append(list, fact{"time left", "about " + (time.Duration(*s.Remaining) * time.Second).String(), "by what finished networks took"})
 	}
 	if s.Dead > 0 {
 		list = append(list, fact{"held by the dead", fmt.Sprint(s.Dead), "shards whose program died; the next program takes them"})

@@ -115,12 +115,16 @@ func analyzeRuns(ctx context.Context, a *app, dirs []string, mice ...string) err
 	defer p.end()
 	for i, dir := range dirs {
 		r, err := report.ReadRun(dir)
-		if err != nil {
+		if err != nil && !input.Is(err) {
 			return err
 		}
-		withMice := slices.ContainsFunc(r.Players, func(p report.Player) bool { return p.Group == "mice" })
-		made := withMice && r.Analysis.Weights == r.Manifest.WeightsSHA256 && len(mice) == 0
-		if !made && r.Manifest.WeightsSHA256 != "" {
+		made, finished := false, err != nil // by another version, perhaps: then it is made again
+		if err == nil {
+			withMice := slices.ContainsFunc(r.Players, func(p report.Player) bool { return p.Group == "mice" })
+			made = withMice && r.Analysis.Weights == r.Manifest.WeightsSHA256 && len(mice) == 0
+			finished = r.Manifest.WeightsSHA256 != ""
+		}
+		if finished && !made {
 			if _, err := distill.AnalysisOfRun(ctx, dir, "", train.Options{Version: version(), Log: a.log}, mice...); err != nil {
 				return fmt.Errorf("%s: %w", dir, err)
 			}
