@@ -98,13 +98,12 @@ func upright(at ...float64) (list []Guide) {
 }
 
 // keys returns the marks that stand for the figure's keys, each key's first. Where the
-// network is drawn last, to lie on top, the order is turned round.
+// network or the first mouse is drawn last, to lie on top, it comes first.
 func (f *Figure) keys(extra bool) []Mark {
 	var list []Mark
-	backward := slices.ContainsFunc(f.Panels, func(p *Panel) bool { n := len(p.Marks); return n > 0 && p.Marks[n-1].Key == "network" })
 	for _, p := range f.Panels {
 		marks := p.Marks
-		if backward {
+		if n := len(marks); n > 0 && (marks[n-1].Key == "network" || isMouse(marks[n-1].Key)) {
 			marks = slices.Clone(marks)
 			slices.Reverse(marks)
 		}

@@ -225,7 +225,7 @@ func logTicks(low, high float64) []plot.Tick {
 				continue
 			}
 			label := ""
-			if m == 1 || high/low < 20 && (m == 2 || m == 5) {
+			if m == 1 || high/low < 60 && (m == 2 || m == 5) {
 				label = number(v)
 			}
 			list = append(list, plot.Tick{Value: v, Label: label})
