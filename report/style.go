@@ -135,6 +135,7 @@ var strokes = map[string]stroke{
 	"network-feedback-inverted": {ink: inkAmber, width: lineData},
 	"left":                      {ink: inkBlue, width: lineData},
 	"right":                     {ink: inkRed, width: lineData},
+	"network-feedback-shuffled": {ink: inkPurple, width: lineData},
 }
 
 // mouseInks are those of mice, one after the other: their dots are rings.
