@@ -437,6 +437,7 @@ func (r *Run) causal() *Figure {
 		Caption: "The network in closed loop as it is, with its feedback input zeroed, and with the feedback’s sign changed; 95 % bootstrap intervals over pairs of blocks. " +
 			"The paper finds that feedback has no influence on the dynamics after training (its Figure 7c); this is the causal test."}
 	for _, figure := range []struct{ key, label string }{{"rnn_steps_per_trial", "RNN steps per trial"}, {"correct_per_trial", "correct per trial"}, {"zero_strength_block_gap", "block gap, zero strength"}} {
+		f.Aspect = .14 + .12*float64(len(players))
 		f.Panels = append(f.Panels, ranked(t.where("figure", figure.key), players, figure.key, figure.label))
 	}
 	return f

@@ -347,6 +347,11 @@ func TestTicks(t *testing.T) {
 		{ticks{most: 5}, 3, 3, "3"},
 		{ticks{log: true}, .1, 100, "0.1 1 10 100"},
 		{ticks{log: true}, 1, 8, "1 2 5"},
+		{ticks{log: true}, 1, 30, "1 2 5 10 20"},
+		{ticks{log: true}, 3e-10, 1, "1e−8 1e−6 1e−4 0.01 1"},
+		{ticks{most: 5, whole: true}, 1, 12, "5 10"},
+		{ticks{most: 5, whole: true}, 1, 3, "1 2 3"},
+		{ticks{most: 5, whole: true}, 0, 60, "0 20 40 60"},
 	} {
 		var labels []string
 		for _, tick := range test.ticks.Ticks(test.low, test.high) {

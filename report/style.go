@@ -217,22 +217,40 @@ func (t ticks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
+// manyDecades is from how many on a logarithmic axis has no ticks within them, and
+// labels at some alone.
+const manyDecades = 6
+
 func logTicks(low, high float64) []plot.Tick {
 	var list []plot.Tick
+	decades := math.Log10(high / low)
+	every, within := 1, 10.
+	if decades >= manyDecades {
+		every, within = int(math.Ceil(decades/5)), 2
+	}
 	for e := math.Floor(math.Log10(low)); math.Pow(10, e) <= high*1.0001; e++ {
-		for m := 1.; m < 10; m++ {
+		for m := 1.; m < within; m++ {
 			v := m * math.Pow(10, e)
 			if v < low*.9999 || v > high*1.0001 {
 				continue
 			}
 			label := ""
-			if m == 1 || high/low < 60 && (m == 2 || m == 5) {
-				label = number(v)
+			if m == 1 && int(e)%every == 0 || high/low < 60 && (m == 2 || m == 5) {
+				label = power(v)
 			}
 			list = append(list, plot.Tick{Value: v, Label: label})
 		}
 	}
 	return list
+}
+
+// power writes a number on a logarithmic axis: 0.01, 1e−5.
+func power(x float64) string {
+	if x >= 1e-3 && x < 1e5 {
+		return number(x)
+	}
+	e := math.Floor(math.Log10(x) + 1e-9)
+	return minus(fmt.Sprintf("%.3g", x/math.Pow(10, e))) + "e" + minus(fmt.Sprint(int(e)))
 }
 
 // roundStep returns the least of 1, 2, 2.5, 5 times a power of ten that is not
