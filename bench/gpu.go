@@ -70,6 +70,7 @@ type Size struct {
 	Peak float64 `json:"peak"`
 
 	GraphMicros Spread `json:"graph_us_per_gradient_step"` // one network through the graph, as radd train does it
+	TapeMicros  Spread `json:"tape_us_per_gradient_step"`  // the same through the unrolled graph: the tape
 
 	CPU      string `json:"cpu_isa"`
 	OneCore  Spread `json:"cpu_one_network"` // gradient steps a second of one network on the CPU
@@ -308,14 +309,21 @@ func measureSize[F kernels.Float](ctx context.Context, h cuda.Host, n int, cfg *
 		}
 	}
 	alone, _ := networkLike[F](n, cfg.Weights, sampler)
-	trainer, err := graph.NewTrainer[F](device, alone)
+	unrolled, err := graph.NewUnrolled[F](graph.RNN{}, n, graph.DefaultSteps, 1, device)
 	if err != nil {
 		return s, gpu, err
+	}
+	defer unrolled.Close()
+	var trainers [2]*graph.Trainer[F] // which train the same network, at learning rate 0
+	for i, b := range []kernels.Backend[F]{device, unrolled} {
+		if trainers[i], err = graph.NewTrainer(b, alone); err != nil {
+			return s, gpu, err
+		}
 	}
 
 	rates := make([][]float64, len(fleets))
 	rnnRates := make([][]float64, len(fleets))
-	var graphs []float64
+	var graphs [len(trainers)][]float64
 	for range cfg.Rounds {
 		for i, f := range fleets {
 			steps, rnnSteps, err := f.rate(ctx)
@@ -324,18 +332,22 @@ func measureSize[F kernels.Float](ctx context.Context, h cuda.Host, n int, cfg *
 			}
 			rates[i], rnnRates[i] = append(rates[i], steps), append(rnnRates[i], rnnSteps)
 		}
-		graphs = append(graphs, wallBurst(cfg.Burst/4, func() int {
-			alone.Step %= sessions
-			if _, e := trainer.Step(); e != nil {
-				err = e
+		for i, trainer := range trainers {
+			alone.Step = 0
+			graphs[i] = append(graphs[i], wallBurst(cfg.Burst/4, func() int {
+				alone.Step %= sessions
+				if _, e := trainer.Step(); e != nil {
+					err = e
+				}
+				return 1
+			})/1000)
+			if err != nil {
+				return s, gpu, err
 			}
-			return 1
-		})/1000)
-		if err != nil {
-			return s, gpu, err
 		}
 	}
-	s.OneCore, s.AllCores, s.GraphMicros = spread(rates[0]), spread(rates[1]), spread(graphs)
+	s.OneCore, s.AllCores = spread(rates[0]), spread(rates[1])
+	s.GraphMicros, s.TapeMicros = spread(graphs[0]), spread(graphs[1])
 	for i, count := range cfg.Networks {
 		s.Fleets = append(s.Fleets, newFleet(count, n, s.Peak, rates[i+2], rnnRates[i+2]))
 	}

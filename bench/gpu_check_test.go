@@ -58,9 +58,12 @@ esac
 	standInTests = `#!/bin/sh
 [ "$BREAK" != tests ] || { echo "--- FAIL: TestKernels/n50_f32"; exit 1; }
 `
+	standInTapeTests = `#!/bin/sh
+[ "$BREAK" != tape ] || { echo "--- FAIL: TestTapeIsVM/gru"; exit 1; }
+`
 	standInSanitizer = `#!/bin/sh
 [ "$BREAK" != "$2" ] || { echo "========= ERROR SUMMARY: 1 error"; exit 99; }
-while [ "$1" != ./cuda.test ]; do shift; done
+while [ "${1%.test}" = "$1" ]; do shift; done
 exec "$@"
 `
 )
@@ -89,7 +92,7 @@ func checked(t *testing.T, fault, archive string, sanitizer bool) (code int, sai
 	folder := func(path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
 	programs := map[string]string{
 		"gpu/gpu-check": string(script), "gpu/content/bin/radd": standInRadd, "gpu/content/bin/radd-gpu": standInRadd,
-		"gpu/content/kernels/cuda/cuda.test": standInTests,
+		"gpu/content/kernels/cuda/cuda.test": standInTests, "gpu/content/graph/graph.test": standInTapeTests,
 	}
 	if sanitizer {
 		programs["path/compute-sanitizer"] = standInSanitizer
@@ -103,7 +106,7 @@ func checked(t *testing.T, fault, archive string, sanitizer bool) (code int, sai
 		}
 	}
 	if archive != "" {
-		pack := exec.Command("sh", "-c", "tar -cf - bin kernels | "+archive+" >../content.tar.xz")
+		pack := exec.Command("sh", "-c", "tar -cf - bin kernels graph | "+archive+" >../content.tar.xz")
 		pack.Dir = folder("gpu/content")
 		if text, err := pack.CombinedOutput(); err != nil {
 			t.Skipf("%s: %v: %s", archive, err, text)
@@ -144,8 +147,8 @@ func TestGPUCheck(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for runs to be stopped")
 	}
-	steps := []string{"conformance", "memcheck", "racecheck", "synccheck", "determinism over grids", "replay as on the CPU", "training",
-		"training repeated", "training resumed", "rollout", "distillation", "speed"}
+	steps := []string{"conformance", "instruction tape", "memcheck", "racecheck", "synccheck", "determinism over grids", "replay as on the CPU", "training",
+		"training repeated", "training resumed", "training the unrolled graph", "rollout", "distillation", "speed"}
 	for _, v := range []struct {
 		fault  string
 		failed []string
@@ -153,6 +156,7 @@ func TestGPUCheck(t *testing.T) {
 	}{
 		{"", nil, ""},
 		{"tests", []string{"conformance", "memcheck", "racecheck", "synccheck", "determinism over grids"}, "FAIL: TestKernels"},
+		{"tape", []string{"instruction tape", "memcheck", "racecheck", "synccheck"}, "FAIL: TestTapeIsVM"},
 		{"racecheck", []string{"racecheck"}, "exit code 99: ========= ERROR SUMMARY"},
 		{"loss", []string{"replay as on the CPU"}, "loss 0.2500001, the CPU's 0.25"},
 		{"repeat", []string{"training repeated"}, "weights.safetensors"},
@@ -197,8 +201,8 @@ func TestGPUCheck(t *testing.T) {
 			t.Skip("there is one here")
 		}
 		code, said, out := checked(t, "", "", false)
-		if r := readResult(t, filepath.Join(out, "gpu1-other.json")); code != 0 || r.Steps[1].Result != "not run" || r.Steps[1].Note == "" {
-			t.Errorf("exit code %d, %+v\n%s", code, r.Steps[1], said)
+		if r := readResult(t, filepath.Join(out, "gpu1-other.json")); code != 0 || r.Steps[2].Result != "not run" || r.Steps[2].Note == "" {
+			t.Errorf("exit code %d, %+v\n%s", code, r.Steps[2], said)
 		}
 	})
 	for fault, want := range map[string]string{"none": "CUDA_ERROR_NO_DEVICE", "cpu": "lists no GPU"} {

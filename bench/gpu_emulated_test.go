@@ -44,7 +44,7 @@ func TestMeasureGPU(t *testing.T) {
 		if s.Kernel != kernel || s.Resident < 1 || s.Threads != 32 || len(s.Fleets) != 2 || s.Trained == "" {
 			t.Errorf("%+v, want kernel %s", s, kernel)
 		}
-		if s.RNNSteps < 400 || s.RNNSteps > 1500 || s.GraphMicros.Low <= 0 || s.OneCore.Low <= 0 || s.AllCores.Low <= 0 {
+		if s.RNNSteps < 400 || s.RNNSteps > 1500 || s.GraphMicros.Low <= 0 || s.TapeMicros.Low <= 0 || s.OneCore.Low <= 0 || s.AllCores.Low <= 0 {
 			t.Errorf("%+v", s)
 		}
 		for _, f := range s.Fleets {

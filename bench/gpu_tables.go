@@ -16,7 +16,7 @@ type Table struct {
 func (r *GPUReport) Tables() []Table {
 	speeds := [][]string{{"N", "dtype", "networks", "gradient steps/s", "RNN steps/s", "µs per RNN step of each", "of the peak"}}
 	kernels := [][]string{{"N", "dtype", "kernel", "threads", "shared memory", "registers", "spill stores", "spill loads", "resident", "per multiprocessor"}}
-	beside := [][]string{{"N", "dtype", "T", "sessions", "faster than the cores from", "CPU, one network", fmt.Sprintf("CPU, %d cores", r.Cores), "through the graph, µs"}}
+	beside := [][]string{{"N", "dtype", "T", "sessions", "faster than the cores from", "CPU, one network", fmt.Sprintf("CPU, %d cores", r.Cores), "through the graph, µs", "unrolled, on the tape, µs"}}
 	for _, s := range r.Sizes {
 		who := []string{fmt.Sprint(s.Hidden), s.Dtype}
 		row := func(cells ...string) []string { return append(who[:2:2], cells...) }
@@ -41,7 +41,7 @@ func (r *GPUReport) Tables() []Table {
 		if s.BreakEven > 0 {
 			from = fmt.Sprintf("%d networks", s.BreakEven)
 		}
-		beside = append(beside, row(fmt.Sprintf("%.0f", s.RNNSteps), trained, from, significant(s.OneCore.Median, 4), significant(s.AllCores.Median, 4), s.GraphMicros.Format(4)))
+		beside = append(beside, row(fmt.Sprintf("%.0f", s.RNNSteps), trained, from, significant(s.OneCore.Median, 4), significant(s.AllCores.Median, 4), s.GraphMicros.Format(4), s.TapeMicros.Format(4)))
 	}
 	tables := []Table{
 		{"Training: medians over the rounds, with the least and the most", speeds},

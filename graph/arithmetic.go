@@ -138,6 +138,15 @@ func unary[F kernels.Float](f function, y, x []F) {
 		for i := range y {
 			y[i] = F(math.Abs(float64(x[i])))
 		}
+	case sign:
+		for i := range y {
+			switch y[i] = x[i]; {
+			case x[i] < 0:
+				y[i] = -1
+			case x[i] > 0:
+				y[i] = 1
+			}
+		}
 	case negate:
 		for i := range y {
 			y[i] = -x[i]
@@ -381,5 +390,15 @@ func runScatter[F kernels.Float](m *memory[F], i *instruction[F]) error {
 	for j, x := range m.at(i.args[1]) {
 		y[i.start+j] += x // zero plus minus zero is zero, as gorgonia has it
 	}
+	return nil
+}
+
+// runSum assigns the sum of a vector's elements, one element.
+func runSum[F kernels.Float](m *memory[F], i *instruction[F]) error {
+	var sum F
+	for _, x := range m.at(i.args[0]) {
+		sum += x
+	}
+	m.at(i.out)[0] = sum
 	return nil
 }

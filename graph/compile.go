@@ -65,6 +65,7 @@ func (m *memory[F]) at(p place) []F {
 // instruction computes one value from others.
 type instruction[F kernels.Float] struct {
 	run           routine[F]
+	operation     operation
 	out           place
 	args          []place
 	rows, columns int      // of the matrix of a product
@@ -557,7 +558,7 @@ func (c *compiler[F]) write(i *instruction[F], d draft) {
 	for _, r := range d.reads {
 		i.args = append(i.args, c.placeOf(r))
 	}
-	i.start = v.start
+	i.operation, i.start = v.operation, v.start
 	switch v.operation {
 	case elementwise:
 		i.run = runAddedOuterProduct[F]
@@ -582,6 +583,8 @@ func (c *compiler[F]) write(i *instruction[F], d draft) {
 		i.run = runLogSoftmaxGradient[F]
 	case scatter:
 		i.run = runScatter[F]
+	case sumOf:
+		i.run = runSum[F]
 	}
 }
 

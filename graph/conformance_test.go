@@ -7,37 +7,35 @@ import (
 	"testing"
 
 	"radd/kernels"
-	"radd/kernels/cpu"
 	"radd/kernels/kernelstest"
 )
 
 // engines are unrolled engines of networks of any size, as the conformance suite
 // wants them.
 type engines[F kernels.Float] struct {
-	tb    testing.TB
-	steps int
-	cores int
-	lock  sync.Mutex
-	by    map[int]*Unrolled[F] // by length of θ
-	any   *Unrolled[F]
+	open func(n int) *Unrolled[F]
+	lock sync.Mutex
+	by   map[int]*Unrolled[F] // by length of θ
+	any  *Unrolled[F]
 }
 
-func newEngines[F kernels.Float](tb testing.TB, steps int) *engines[F] {
-	e := &engines[F]{tb: tb, steps: steps, cores: runtime.GOMAXPROCS(0), by: map[int]*Unrolled[F]{}}
+func newEngines[F kernels.Float](open func(n int) *Unrolled[F]) *engines[F] {
+	e := &engines[F]{open: open, by: map[int]*Unrolled[F]{}}
 	e.any = e.of(kernels.Shape{N: 2}.Size(), 2)
 	return e
+}
+
+// vmEngines has engines on as many cores as are allowed now.
+func vmEngines[F kernels.Float](tb testing.TB) kernels.Backend[F] {
+	cores := runtime.GOMAXPROCS(0)
+	return newEngines(func(n int) *Unrolled[F] { return engine[F](tb, RNN{}, n, DefaultSteps, cores) })
 }
 
 func (e *engines[F]) of(size, n int) *Unrolled[F] {
 	e.lock.Lock()
 	defer e.lock.Unlock()
 	if e.by[size] == nil {
-		u, err := NewUnrolled(RNN{}, n, e.steps, e.cores, cpu.New[F](cpu.Generic, e.cores))
-		if err != nil {
-			panic(err)
-		}
-		e.tb.Cleanup(func() { u.Close() })
-		e.by[size] = u
+		e.by[size] = e.open(n)
 	}
 	return e.by[size]
 }
@@ -70,12 +68,12 @@ func (e *engines[F]) Close() error { return nil }
 // forced decisions, teachers, batches, bounds, callers at once, allocations.
 func TestUnrolledIsBackend(t *testing.T) {
 	t.Run("f64", func(t *testing.T) {
-		kernelstest.Run(t, func(tb testing.TB) kernels.Backend[float64] { return newEngines[float64](tb, DefaultSteps) })
+		kernelstest.Run(t, vmEngines[float64])
 	})
 	if testing.Short() {
 		return
 	}
 	t.Run("f32", func(t *testing.T) {
-		kernelstest.Run(t, func(tb testing.TB) kernels.Backend[float32] { return newEngines[float32](tb, DefaultSteps) })
+		kernelstest.Run(t, vmEngines[float32])
 	})
 }

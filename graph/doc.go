@@ -10,7 +10,8 @@
 //     gorgonia's primitive ops: the model's definition, of any Cell. It is a
 //     kernels.Backend itself, so a session op may run on it.
 //
-// A Trainer trains through either. What runs the graphs is VM.
+// A Trainer trains through either. What runs the graphs is VM; on a GPU, the unrolled
+// one runs as an instruction tape that one kernel interprets.
 //
 // # Symbols
 //

@@ -30,6 +30,7 @@ const (
 	softmaxGradient                     // of the output, by the input
 	logSoftmaxGradient                  // likewise
 	scatter                             // a vector that is zero but for a slice
+	sumOf                               // of a vector's elements
 )
 
 // function is what an elementwise op does to each element.
@@ -42,6 +43,7 @@ const (
 	divide
 	firstUnary
 	abs = iota - 1
+	sign
 	exp
 	logarithm
 	negate
@@ -56,7 +58,7 @@ const (
 // functions are the elementwise ops as gorgonia spells them.
 var functions = map[string]function{
 	"+ false": add, "- false": subtract, "⊙ false": multiply, "÷ false": divide,
-	"abs": abs, "exp": exp, "ln": logarithm, "neg": negate, "square": square, "sqrt": squareRoot,
+	"abs": abs, "sign": sign, "exp": exp, "ln": logarithm, "neg": negate, "square": square, "sqrt": squareRoot,
 	"inv": inverse, "cube": cube, "tanh": tanh, "sigmoid": sigmoid,
 }
 
@@ -91,8 +93,9 @@ func meaningOf[F kernels.Float](n *gorgonia.Node, args []*gorgonia.Node) (meanin
 	switch name {
 	case "gorgonia.elemBinOp", "gorgonia.elemUnaryOp":
 		f, ok := functions[spelling]
-		// Of a float32 scalar, gorgonia's tanh is another than of a tensor.
-		if ok && !(f == tanh && n.IsScalar()) && broadcasts(n, args) {
+		// Of a float32 scalar, gorgonia's tanh is another than of a tensor; of any
+		// scalar, its sign.
+		if ok && !((f == tanh || f == sign) && n.IsScalar()) && broadcasts(n, args) {
 			return meaning{operation: elementwise, function: f}, nil
 		}
 	case "gorgonia.linAlgBinOp":
@@ -118,6 +121,10 @@ func meaningOf[F kernels.Float](n *gorgonia.Node, args []*gorgonia.Node) (meanin
 			m.operation += softmaxGradient - softmax
 		}
 		return m, nil
+	case "gorgonia.sumOp":
+		if args[0].Shape().Dims() == 1 {
+			return meaning{operation: sumOf}, nil
+		}
 	case "gorgonia.reshapeOp":
 		return meaning{operation: view}, nil
 	case "*gorgonia.sliceOp", "gorgonia.sliceIncrOp":

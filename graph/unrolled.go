@@ -2,10 +2,12 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"radd/kernels"
+	"radd/kernels/cuda"
 )
 
 // DefaultSteps is the number of RNN steps that are unrolled into one graph where
@@ -37,9 +39,10 @@ type Unrolled[F kernels.Float] struct {
 	noise   int // deviates that a step takes
 	states  int // elements of a state
 	fused   kernels.Backend[F]
-	workers []*worker[F]
-	jobs    chan job[F] // for the workers
-	waits   sync.Pool   // of *sync.WaitGroup
+	device  map[reading]*cuda.Interpreter[F] // nil on the CPU
+	workers []*worker[F]                     // on the CPU
+	jobs    chan job[F]                      // for the workers
+	waits   sync.Pool                        // of *sync.WaitGroup
 	build   time.Duration
 }
 
@@ -53,10 +56,12 @@ type job[F kernels.Float] struct {
 }
 
 // NewUnrolled returns the engine for a cell of n units with graphs of the given
-// number of steps, which goes through as many sessions at once as there are
-// workers. The fused backend updates the weights and plays teachers; Close closes
-// it. The error is gorgonia's, of a cell that it cannot differentiate, or names an
-// op that the VM lacks.
+// number of steps. It computes where the fused backend does, which updates the
+// weights and plays teachers: on the CPU by the VM, on as many sessions at once as
+// there are workers; on a GPU, the first of several, by an instruction tape, all
+// sessions of a batch at once. Close closes the backend. The error is gorgonia's,
+// of a cell that it cannot differentiate, or names an op that the VM or the tape
+// lacks.
 func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.Backend[F]) (*Unrolled[F], error) {
 	if steps < 1 || n < 1 || workers < 1 {
 		panic("graph: an engine without steps, units or workers")
@@ -66,17 +71,28 @@ func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.B
 	u := &Unrolled[F]{cell: c, steps: steps, size: layout[len(layout)-1].End, states: n * c.States(), noise: noiseOf(c, n), fused: fused,
 		jobs: make(chan job[F])}
 	u.waits.New = func() any { return new(sync.WaitGroup) }
-	for range workers {
-		u.workers = append(u.workers, &worker[F]{of: u, programs: map[reading]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
+	on := cuda.First(fused)
+	if on != nil {
+		u.device = map[reading]*cuda.Interpreter[F]{}
+	} else {
+		for range workers {
+			u.workers = append(u.workers, &worker[F]{of: u, programs: map[reading]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
+		}
 	}
 	for _, what := range []reading{ofLogarithm, ofProbability, ofPower} {
 		s, err := unroll[F](c, n, steps, what, naming)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, u.release())
 		}
 		for _, w := range u.workers {
 			if w.programs[what], err = newCompiled[F](s); err != nil {
 				return nil, err
+			}
+		}
+		if on != nil {
+			if u.device[what], err = interpreterOf[F](s, on); err != nil {
+				delete(u.device, what)
+				return nil, errors.Join(err, u.release())
 			}
 		}
 	}
@@ -87,12 +103,23 @@ func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.B
 	return u, nil
 }
 
+// release gives a device's memory back.
+func (u *Unrolled[F]) release() (err error) {
+	for _, i := range u.device {
+		err = errors.Join(err, i.Close())
+	}
+	return err
+}
+
 // BuildTime returns how long it took to build, differentiate and compile the
 // graphs.
 func (u *Unrolled[F]) BuildTime() time.Duration { return u.build }
 
 // Info implements kernels.Backend.
 func (u *Unrolled[F]) Info() kernels.Info {
+	if on := cuda.First(u.fused); on != nil {
+		return on.Info()
+	}
 	return kernels.Info{Device: "cpu", ISA: "generic", Dtype: kernels.Dtype[F]()}
 }
 
@@ -102,7 +129,11 @@ func (u *Unrolled[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.T
 	if len(theta) != u.size {
 		return u.fused.Forward(theta, o, tapes)
 	}
-	u.each(job[F]{theta: theta, objective: o}, tapes)
+	if u.device != nil {
+		u.device[readingOf(o)].Forward(theta, o, tapes)
+	} else {
+		u.each(job[F]{theta: theta, objective: o}, tapes)
+	}
 	loss := 0.0
 	for _, t := range tapes {
 		loss += t.Loss
@@ -112,7 +143,11 @@ func (u *Unrolled[F]) Forward(theta []F, o kernels.Objective, tapes []*kernels.T
 
 // Backward implements kernels.Backend.
 func (u *Unrolled[F]) Backward(theta []F, o kernels.Objective, tapes []*kernels.Tape[F], scale F, grad []F) {
-	u.each(job[F]{theta: theta, objective: o, backward: true}, tapes)
+	if u.device != nil {
+		u.device[readingOf(o)].Backward(theta, o, tapes)
+	} else {
+		u.each(job[F]{theta: theta, objective: o, backward: true}, tapes)
+	}
 	scale /= F(len(tapes))
 	clear(grad)
 	for _, t := range tapes {
@@ -138,11 +173,11 @@ func (u *Unrolled[F]) Train(ctx context.Context, networks []*kernels.Network[F],
 	return ctx.Err()
 }
 
-// Close implements kernels.Backend: it ends the workers and closes the fused
-// backend.
+// Close implements kernels.Backend: it ends the workers, or gives the device's
+// memory back, and closes the fused backend.
 func (u *Unrolled[F]) Close() error {
 	close(u.jobs)
-	return u.fused.Close()
+	return errors.Join(u.release(), u.fused.Close())
 }
 
 // each does a job for every tape of a batch.

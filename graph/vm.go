@@ -6,9 +6,10 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"radd/kernels"
+	"radd/kernels/cuda"
 )
 
-// VM runs a graph of gorgonia's on the CPU. It implements gorgonia's VM interface,
+// VM runs a graph of gorgonia's, on the CPU or on a GPU. It implements gorgonia's VM interface,
 // and differs from gorgonia's machines:
 //
 //   - It schedules in time proportional to the graph, depth first.
@@ -21,11 +22,13 @@ import (
 //     gorgonia's own, by UsePreallocDo if it has that).
 //
 // Values are those of gorgonia's TapeMachine, bit for bit: products are made by
-// the same BLAS, gonum's, and no sum is reordered.
+// the same BLAS, gonum's, and no sum is reordered. On a GPU, where the whole schedule
+// is one launch, products are summed in another order.
 type VM[F kernels.Float] struct {
 	program *program[F]
 	memory  *memory[F]
 	outputs []output[F]
+	device  *cuda.Interpreter[F] // nil on the CPU
 }
 
 var _ gorgonia.VM = (*VM[float64])(nil)
@@ -67,6 +70,22 @@ func NewVM[F kernels.Float](g *gorgonia.ExprGraph, outputs ...*gorgonia.Node) (*
 	return vm, nil
 }
 
+// NewDeviceVM is NewVM on a GPU: a run is one launch of a kernel that interprets the
+// schedule. Leaves and outputs are copied there and back. The error names an op that
+// the GPU's tape lacks. Close, before the backend's, gives the device's memory back.
+func NewDeviceVM[F kernels.Float](on *cuda.Backend[F], g *gorgonia.ExprGraph, outputs ...*gorgonia.Node) (*VM[F], error) {
+	vm, err := NewVM[F](g, outputs...)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tapeOf(vm.program)
+	if err != nil {
+		return nil, err
+	}
+	vm.device, err = on.Interpret(t)
+	return vm, err
+}
+
 // unread returns the nodes that no op reads.
 func unread(g *gorgonia.ExprGraph) (list gorgonia.Nodes) {
 	read := map[int64]bool{}
@@ -93,7 +112,7 @@ func (vm *VM[F]) RunAll() error {
 			return fmt.Errorf("%v of shape %v: %w", n, n.Shape(), err)
 		}
 	}
-	if err := vm.program.run(vm.memory, 0, len(vm.program.tape)); err != nil {
+	if err := vm.run(); err != nil {
 		return err
 	}
 	for i := range vm.outputs {
@@ -117,11 +136,23 @@ func (vm *VM[F]) RunAll() error {
 	return nil
 }
 
+func (vm *VM[F]) run() error {
+	if vm.device != nil {
+		return vm.device.Run(vm.memory.spaces[shared], vm.memory.spaces[own])
+	}
+	return vm.program.run(vm.memory, 0, len(vm.program.tape))
+}
+
 // Reset implements gorgonia.VM. A run may follow another without it.
 func (vm *VM[F]) Reset() {}
 
 // Close implements gorgonia.VM.
-func (vm *VM[F]) Close() error { return nil }
+func (vm *VM[F]) Close() error {
+	if vm.device != nil {
+		return vm.device.Close()
+	}
+	return nil
+}
 
 // Size returns how many instructions a run takes and how many elements they
 // compute in.

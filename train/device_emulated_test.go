@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"radd/internal/input"
 	"radd/kernels"
 	"radd/kernels/cuda"
 	"radd/kernels/cuda/cudatest"
@@ -142,15 +141,75 @@ func made(t *testing.T, run string) {
 		return s.Info, float64(s.GradientNorm), err
 	}
 	both("a replay", func(device string) (kernels.Info, float64, error) { return replay(device, "fused") })
-	if _, _, err := replay("gpu", "unrolled"); !input.Is(err) {
-		t.Errorf("the unrolled engine on a GPU: %v", err) // rather than on the CPU unasked
-	}
+	both("a replay through the unrolled graph", func(device string) (kernels.Info, float64, error) { return replay(device, "unrolled") })
 	both("traditional distillation", func(device string) (kernels.Info, float64, error) {
 		cfg := brief()
 		cfg.Hidden, cfg.Objective, cfg.Teacher, cfg.Device = 2, "soft-cross-entropy", weights, device
 		s, err := train.Run(context.Background(), filepath.Join(dir, "student-"+device), cfg, train.Options{})
 		return s.Info, float64(s.Loss), err
 	})
+}
+
+// TestUnrolledOnGPU trains a cell through the unrolled graph on a device, stops,
+// resumes and rolls out, and wants what the CPU comes to.
+func TestUnrolledOnGPU(t *testing.T) {
+	cudatest.Install(t, 2) // of which the first computes
+	cfg := brief()
+	cfg.Hidden, cfg.Engine, cfg.Cell, cfg.Solver, cfg.Excitatory, cfg.Sessions = 6, "unrolled", "gru", "adam", .5, 2
+	run := func(name, device string, opt train.Options, ctx context.Context) (string, train.Summary, error) {
+		c := cfg
+		c.Device = device
+		dir := filepath.Join(t.TempDir(), name)
+		s, err := train.Run(ctx, dir, c, opt)
+		return dir, s, err
+	}
+	whole, s, err := run("gpu", "gpu", train.Options{}, context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, c, err := run("cpu", "cpu", train.Options{}, context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Info != (kernels.Info{Device: "gpu:0", ISA: "emulation", Dtype: "f64"}) || s.BuildSeconds <= 0 {
+		t.Errorf("%+v", s)
+	}
+	if d := math.Abs(float64(s.Loss - c.Loss)); !(d <= emulatedLoss) || s.RNNSteps != c.RNNSteps {
+		t.Errorf("loss %v over %d RNN steps, the CPU's %v over %d", s.Loss, s.RNNSteps, c.Loss, c.RNNSteps)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	dir, _, err := run("stopped", "gpu", train.Options{Report: func(s train.State) {
+		if s.GradientStep == 3 {
+			cancel()
+		}
+	}}, ctx)
+	if !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("%v, want %v", err, train.ErrStopped)
+	}
+	cfg.Device = "gpu"
+	if _, err := train.Run(context.Background(), dir, cfg, train.Options{Resume: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(folder(t, dir), folder(t, whole)) {
+		t.Error("the run is not that of one without a stop")
+	}
+	w, err := train.LoadWeights(filepath.Join(whole, "weights.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entropy [2]float64
+	for i, device := range []string{"gpu", "cpu"} {
+		r := train.DefaultRolloutConfig()
+		r.Blocks, r.Dtype, r.Device, r.Task = 3, "f64", device, cfg.Task
+		s, err := train.Rollout(context.Background(), w, filepath.Join(t.TempDir(), "rollout"), r, train.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		entropy[i] = float64(s.CrossEntropyPerObservation)
+	}
+	if d := math.Abs(entropy[0] - entropy[1]); !(d <= emulatedLoss) {
+		t.Errorf("a rollout's cross entropy is %v, the CPU's %v", entropy[0], entropy[1])
+	}
 }
 
 // TestDevicesThatCannotBeUsed wants errors that say why.

@@ -5,7 +5,6 @@ import (
 	"runtime"
 
 	"radd/graph"
-	"radd/internal/input"
 	"radd/kernels"
 )
 
@@ -24,8 +23,8 @@ func (c *Config) layout() []kernels.Parameter { return graph.Layout(c.cell(), c.
 
 func sizeOf(layout []kernels.Parameter) int { return layout[len(layout)-1].End }
 
-// deviceFor returns the device for an engine: the unrolled graph is for the CPU,
-// so auto means that.
+// deviceFor returns the device for an engine. Auto means the CPU with the unrolled
+// graph: one session at a time does not fill a GPU.
 func deviceFor(engine, device string) string {
 	if engine == "unrolled" && device == "auto" {
 		return "cpu"
@@ -36,9 +35,6 @@ func deviceFor(engine, device string) string {
 // openUnrolled returns the unrolled engine of a resolved configuration over a
 // backend.
 func openUnrolled[F kernels.Float](c *Config, backend kernels.Backend[F]) (*graph.Unrolled[F], error) {
-	if device := backend.Info().Device; device != "cpu" {
-		return nil, &input.Error{Field: "device", Found: device, Allowed: "cpu, with the engine unrolled"}
-	}
 	workers := c.Jobs
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)

@@ -23,6 +23,9 @@
 // gpu, Open returns the one of the CUDA driver; without it the package has
 // none, and only tests use it.
 //
+// One more kernel interprets graphs that package graph has compiled to a tape of
+// instructions (Program, Interpreter), a session in one launch.
+//
 // # Determinism
 //
 // Results do not depend on the number of resident blocks, on where launches are

@@ -16,7 +16,7 @@ import (
 func (s suite[F]) bounds(t *testing.T) {
 	backend := s.newBackend(t)
 	p := sampler(t, nil)
-	for _, n := range hiddenSizes() {
+	for _, n := range s.sizes {
 		for _, B := range []int{1, 3} {
 			t.Run(fmt.Sprintf("N=%d/B=%d", n, B), func(t *testing.T) {
 				plain := batch[F](n, B, p, 2)

@@ -13,7 +13,13 @@ import (
 // many cores as GOMAXPROCS allows when it is called, and has it closed when the
 // test ends (testing.TB.Cleanup). With -short fewer sizes are tried.
 func Run[F kernels.Float](t *testing.T, newBackend func(testing.TB) kernels.Backend[F]) {
-	s := suite[F]{newBackend}
+	RunOver(t, newBackend, hiddenSizes()...)
+}
+
+// RunOver is Run over the given numbers of hidden units, for a backend whose
+// arithmetic does not go by vectors' widths.
+func RunOver[F kernels.Float](t *testing.T, newBackend func(testing.TB) kernels.Backend[F], sizes ...int) {
+	s := suite[F]{newBackend, sizes}
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -42,6 +48,7 @@ func Run[F kernels.Float](t *testing.T, newBackend func(testing.TB) kernels.Back
 
 type suite[F kernels.Float] struct {
 	newBackend func(testing.TB) kernels.Backend[F]
+	sizes      []int // hidden units
 }
 
 // tolerance holds agreements: of a norm of a difference, relative to the norm.

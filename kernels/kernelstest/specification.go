@@ -94,7 +94,7 @@ func (s suite[F]) specification(t *testing.T) {
 	t.Run("sizes", func(t *testing.T) {
 		p := sampler(t, nil)
 		var all kernels.Behaviour
-		for i, n := range hiddenSizes() {
+		for i, n := range s.sizes {
 			t.Run(fmt.Sprintf("N=%d", n), func(t *testing.T) {
 				theta := network[F](n, uint64(n))
 				check(t, theta, Teaching[i%len(Teaching)], batch[F](n, 1, p, uint64(n)))

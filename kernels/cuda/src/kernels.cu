@@ -3,3 +3,4 @@
 #include "rows.cu"
 #include "tiles.cu"
 #include "draw.cu"
+#include "tape.cu"

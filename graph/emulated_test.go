@@ -1,0 +1,56 @@
+//go:build !gpu && linux
+
+package graph
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"radd/kernels"
+	"radd/kernels/cuda"
+	"radd/kernels/cuda/cudatest"
+)
+
+// threads of a tape's block are few, because emulated ones take turns.
+const threads = 32
+
+// openDriver returns an emulated GPU.
+func openDriver(t testing.TB) cuda.Driver {
+	t.Helper()
+	const memory = 1 << 28 // more than any test needs; what is not touched costs nothing
+	return cudatest.Open(t, memory, cudatest.Sources()...)
+}
+
+// Where the device fails, an error or a panic says which, and at what.
+func TestTapeFailures(t *testing.T) {
+	wants := func(err error, part string) {
+		t.Helper()
+		var fault *cuda.Error
+		if !errors.As(err, &fault) || fault.Device != "gpu:0 (emulated device)" || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v, want a *cuda.Error that says %q", err, part)
+		}
+	}
+	const little = 1 << 16
+	on := cuda.New[float64](cudatest.Open(t, little, cudatest.Sources()...))
+	_, err := NewUnrolled(RNN{}, 50, DefaultSteps, 1, kernels.Backend[float64](on))
+	wants(err, "bytes for a tape: out of memory")
+
+	forward := func(on *cuda.Backend[float64], launches int) (err error) {
+		u, err := NewUnrolled(RNN{}, 9, DefaultSteps, 1, kernels.Backend[float64](on))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { err, _ = recover().(error) }()
+		b := kernels.NewBatch[float64](9, 1)
+		for step := range launches {
+			b.Draw(brief(t), 1, step)
+			u.Forward(thetaOf(RNN{}, 9, 1), kernels.CrossEntropyMean, b.Tapes)
+		}
+		return nil
+	}
+	device := &launches{Driver: openDriver(t), free: 1 << 12}
+	wants(forward(cuda.New[float64](device), 1), "one session's tape needs more than the 3840 bytes")
+	dying := &cudatest.Dying{Device: openDriver(t).(*cudatest.Device), Launches: 2}
+	wants(forward(cuda.New[float64](dying), 3), "kernel tape_f64: the device is lost")
+}
