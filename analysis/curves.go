@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"math"
 	"slices"
 
 	"radd/task"
@@ -19,8 +20,8 @@ func NewCurves() *Curves {
 		recovery:       NewTable("recovery.csv", "player", "strengths", "trial", "actions", "toward", "share", "low", "high"),
 		psychometric:   NewTable("psychometric.csv", "player", "block_side", "signed_strength", "relative_strength", "trials", "actions", "right", "share", "low", "high"),
 		fits:           NewTable("psychometric_fit.csv", "player", "by", "from", "to", "trials", "slope", "slope_low", "slope_high", "bias", "bias_low", "bias_high", "side", "side_low", "side_high"),
-		chronometric:   NewTable("chronometric.csv", "player", "strength", "relative_strength", "trials", "mean", "low", "high", "unit"),
-		stepsByOutcome: NewTable("steps_by_outcome.csv", "player", "strength", "correct", "concordant", "trials", "mean", "low", "high", "unit"),
+		chronometric:   NewTable("chronometric.csv", "player", "strength", "relative_strength", "trials", "mean", "low", "high", "median", "median_low", "median_high", "unit"),
+		stepsByOutcome: NewTable("steps_by_outcome.csv", "player", "strength", "correct", "concordant", "trials", "mean", "low", "high", "median", "median_low", "median_high", "unit"),
 		outcomes:       NewTable("outcomes.csv", "player", "strength", "outcome", "trials", "share", "low", "high"),
 		byObservations: NewTable("by_observations.csv", "player", "observations", "trials", "actions", "correct", "share", "low", "high", "trial_share", "reward", "reward_rate"),
 	}
@@ -243,45 +244,79 @@ func (c *Curves) addFits(player string, p *Played) {
 	}
 }
 
-// addDurations adds RNN steps, or response times where there are no RNN steps.
+// addDurations adds RNN steps, or, where there are none, response times, which
+// trials without an action do not have.
 func (c *Curves) addDurations(player string, p *Played) {
 	unit, of := "RNN steps", func(i int) float64 { return float64(p.Trials[i].RNNSteps) }
 	switch {
 	case p.Observed:
 	case p.Seconds != nil:
-		unit, of = "s", func(i int) float64 { return p.Seconds[i] }
+		unit, of = "s", func(i int) float64 {
+			if p.Trials[i].Action == 0 {
+				return nan
+			}
+			return p.Seconds[i]
+		}
 	default:
 		return
 	}
 	strengths := p.strengths()
 	largest := strengths[len(strengths)-1]
 	for k := -1; k < len(strengths); k++ {
-		var all moments
-		var by [2][2]moments // by correct and concordant
+		var all durations
+		var by [2][2]durations // by correct and concordant
 		for i, t := range p.Trials {
 			x := of(i)
 			if k >= 0 && t.Strength != strengths[k] || x != x {
 				continue
 			}
-			all.add(x)
+			all = append(all, x)
 			if t.Action != 0 && t.BlockSide != 0 {
-				by[index(t.Correct())][index(t.Concordant())].add(x)
+				d := &by[index(t.Correct())][index(t.Concordant())]
+				*d = append(*d, x)
 			}
 		}
 		var strength any = "" // all
 		if k >= 0 {
 			strength = strengths[k]
-			low, high := all.interval()
-			c.chronometric.Add(player, strength, strengths[k]/largest, all.n, all.mean(), low, high, unit)
+			all.addTo(c.chronometric, unit, player, strength, strengths[k]/largest)
 		}
 		for correct := range by {
 			for concordant := range by[correct] {
-				m := by[correct][concordant]
-				low, high := m.interval()
-				c.stepsByOutcome.Add(player, strength, correct, concordant, m.n, m.mean(), low, high, unit)
+				by[correct][concordant].addTo(c.stepsByOutcome, unit, player, strength, correct, concordant)
 			}
 		}
 	}
+}
+
+// durations are RNN steps or seconds of trials.
+type durations []float64
+
+// addTo adds a row that begins with the cells given. It sorts the durations.
+func (d durations) addTo(t *Table, unit string, cells ...any) {
+	var m moments
+	for _, x := range d {
+		m.add(x)
+	}
+	low, high := m.interval()
+	slices.Sort(d)
+	median, medianLow, medianHigh := d.median()
+	t.Add(append(cells, m.n, m.mean(), low, high, median, medianLow, medianHigh, unit)...)
+}
+
+// median returns the median of sorted durations, NaN of none, with the order
+// statistics between which it lies with 95 % confidence, by the normal approximation
+// of the number of values below it.
+//
+// Source: Conover, Practical Nonparametric Statistics, confidence interval for a
+// quantile.
+func (d durations) median() (median, low, high float64) {
+	n := len(d)
+	if n == 0 {
+		return nan, nan, nan
+	}
+	from := max(0, int((float64(n)-z95*math.Sqrt(float64(n)))/2)-1)
+	return (d[(n-1)/2] + d[n/2]) / 2, d[from], d[n-1-from]
 }
 
 func index(b bool) int {

@@ -63,6 +63,38 @@ func (p *Played) divide(lengths []int, complete bool) {
 	}
 }
 
+// join appends further sessions of the same player.
+func (p *Played) join(o *Played) {
+	first := 0
+	if k := len(p.blocks); k > 0 {
+		first = p.blocks[k-1].block + 1
+	}
+	for _, b := range o.blocks {
+		b.block += first
+		p.blocks = append(p.blocks, b)
+	}
+	if p.Seconds != nil || o.Seconds != nil {
+		p.Seconds = append(p.seconds(), o.seconds()...)
+	}
+	p.Trials = append(p.Trials, o.Trials...)
+	p.Observed = p.Observed && o.Observed
+	if p.Feedback == nil {
+		p.Feedback = o.Feedback
+	}
+}
+
+// seconds returns the response times (n), NaN where they are not known.
+func (p *Played) seconds() []float64 {
+	if p.Seconds != nil {
+		return p.Seconds
+	}
+	list := make([]float64, len(p.Trials))
+	for i := range list {
+		list[i] = nan
+	}
+	return list
+}
+
 // strengths returns the strengths that occur, ascending.
 func (p *Played) strengths() []float64 {
 	seen := map[float64]bool{}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +32,68 @@ var (
 // right), or a rollout's; a trial of block side 0 has no bias. Blocks end where
 // the side changes, and with a session.
 //
+// Of a folder it reads all tables that [TrialFiles] finds, each a session or more.
+//
 // The error is an *input.Error that names the column and the row, from 1.
 func ReadTrials(path string) (*Played, error) {
+	files, err := TrialFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	var all *Played
+	for _, file := range files {
+		p, err := readTrials(file)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = p
+		} else {
+			all.join(p)
+		}
+	}
+	return all, nil
+}
+
+// TrialFiles returns the tables of somebody's trials: the file itself; or, of a
+// folder, IBL's tables of trials in it and below, a session each, or where there
+// are none all CSV and Parquet files, by their paths.
+func TrialFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &input.Error{File: path, Cause: err}
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var ibl, others []string
+	err = filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if tableEndings[filepath.Ext(file)] {
+			if strings.HasPrefix(d.Name(), "_ibl_trials.table.") {
+				ibl = append(ibl, file)
+			} else {
+				others = append(others, file)
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, &input.Error{File: path, Cause: err}
+	case len(ibl) > 0:
+		return ibl, nil
+	case len(others) > 0:
+		return others, nil
+	}
+	return nil, &input.Error{File: path, Found: "no table in this folder", Allowed: "_ibl_trials.table.pqt of every session, or CSV or Parquet files"}
+}
+
+var tableEndings = map[string]bool{".csv": true, ".pqt": true, ".parquet": true}
+
+func readTrials(path string) (*Played, error) {
 	names := slices.Concat(iblColumns, ourColumns, optional)
 	columns, err := readTable(path, names)
 	if err != nil {

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -101,6 +102,64 @@ func TestReadTrialsIBL(t *testing.T) {
 		}
 		if c.byObservations.Rows() != 0 || c.chronometric.Rows() != 4 {
 			t.Errorf("%s: %d rows by observations, %d by strength", name, c.byObservations.Rows(), c.chronometric.Rows())
+		}
+	}
+}
+
+// A folder of sessions, as IBL lays them out, is one player; other tables that lie
+// there are not read, unless there is none of trials.
+func TestReadTrialsOfFolder(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ReadTrials(dir); !input.Is(err) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	const header = "choice,contrastLeft,contrastRight,probabilityLeft"
+	put("KS014/2020-01-01/001/alf/other.csv", "a,b\n1,2\n")
+	put("KS014/2020-01-02/001/alf/_ibl_trials.table.csv", header+"\n-1,,1,.2\n1,,1,.2\n")
+	put("KS014/2020-01-01/001/alf/_ibl_trials.table.csv", header+",stimOn_times,response_times\n1,1,,.8,1,1.5\n-1,,0,.2,2,2.25\n")
+	p, err := ReadTrials(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []blockOf{{block: 0, length: 1, next: 1, whole: true}, {block: 1, length: 1, previous: 1},
+		{block: 2, within: 0, length: 2}, {block: 2, within: 1, length: 2}}
+	if !slices.Equal(p.blocks, want) || len(p.Trials) != 4 || p.Trials[0].Action != -1 || p.Trials[2].Action != 1 {
+		t.Errorf("trials %+v, blocks %+v", p.Trials, p.blocks)
+	}
+	if len(p.Seconds) != 4 || p.Seconds[0] != .5 || p.Seconds[1] != .25 || !math.IsNaN(p.Seconds[2]) {
+		t.Errorf("response times %v", p.Seconds)
+	}
+	put("KS014/2020-01-02/001/alf/_ibl_trials.table.csv", header+"\n7,,1,.2\n")
+	if _, err := ReadTrials(dir); !input.Is(err) || !strings.Contains(err.Error(), "2020-01-02") {
+		t.Errorf("a fault in the second session: %v", err)
+	}
+}
+
+// A response time is that of a trial with an action; IBL's time-outs have one too.
+func TestResponseTimes(t *testing.T) {
+	text := "choice,contrastLeft,contrastRight,probabilityLeft,stimOn_times,response_times\n0,,1,.2,0,60\n"
+	for k := range 21 {
+		text += fmt.Sprintf("-1,,1,.2,0,%d\n", (k*8)%21) // 0 … 20 in some order
+	}
+	p, err := ReadTrials(trialsFile(t, "trials.csv", []byte(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCurves()
+	c.Add("mice", p)
+	for _, row := range rowsOf(t, c.chronometric) {
+		// Of 21 values 6 to 15 are below the median in 97 % of all samples.
+		if row["trials"] != "21" || row["mean"] != "10" || row["median"] != "10" || row["median_low"] != "5" || row["median_high"] != "15" || row["unit"] != "s" {
+			t.Errorf("%v", row)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func TestAnalysisOfRun(t *testing.T) {
 	if kept, err := AnalysisOfRun(ctx, run, "", train.Options{}); err != nil || mustStat(t, a.Out) != before || len(kept.Mice) != 1 {
 		t.Errorf("the mice are gone: %v, %v", kept.Mice, err)
 	}
-	if names := mouseNames([]string{"a/_ibl_trials.table.pqt", "b/_ibl_trials.table.pqt", "x"}); !slices.Equal(names, []string{"mice-ibl_trials", "mice-ibl_trials-2", "mice-x"}) {
+	if names := mouseNames([]string{"a/_ibl_trials.table.pqt", "b/_ibl_trials.table.pqt", "x", "lab/KS014/2020-01-31/001/alf/_ibl_trials.table.pqt", "mice/KS014"}); !slices.Equal(names, []string{"mice-ibl_trials", "mice-ibl_trials-2", "mice-x", "mice-KS014", "mice-KS014-2"}) {
 		t.Errorf("names of mice %v", names)
 	}
 	if _, err := AnalysisOfRun(ctx, run, "", train.Options{}, filepath.Join(run, "none.csv")); !input.Is(err) {

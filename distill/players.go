@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -108,30 +109,48 @@ func kappaOf(path string) (*[2]float64, error) {
 	return &[2]float64{scale[0], scale[len(scale)-1]}, nil
 }
 
-// playersSum returns one sum of what students and mice were read from.
+// tablesVersion is that of what an analysis's tables hold.
+const tablesVersion = 2
+
+// playersSum returns one sum of what students and mice were read from, and of what
+// the tables tell of them.
 func playersSum(students []student, mice []string) (string, error) {
 	h := sha256.New()
+	fmt.Fprintln(h, "tables", tablesVersion)
 	for _, s := range students {
 		fmt.Fprintln(h, s.name, s.weights.SHA256)
 	}
 	for i, name := range mouseNames(mice) {
-		sum, err := train.FileSum(mice[i])
+		files, err := analysis.TrialFiles(mice[i])
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintln(h, name, sum)
+		for _, file := range files {
+			sum, err := train.FileSum(file)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintln(h, name, sum)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// mouseNames returns the players' names of files of trials: the first part of the
-// file's name, numbered where several have the same.
+// alfSession is how the path of a table ends that lies where IBL puts it: subject,
+// date, number of the session on that date.
+var alfSession = regexp.MustCompile(`([^/]+)/\d{4}-\d\d-\d\d/\d+/alf/[^/]+$`)
+
+// mouseNames returns the players' names of files and folders of trials: the
+// subject, where the path says it as IBL's do; else the first part of the file's
+// name, or the folder's name; numbered where several have the same.
 func mouseNames(paths []string) []string {
 	names := make([]string, len(paths))
 	seen := map[string]int{}
 	for i, path := range paths {
 		name := filepath.Base(path)
-		if stem, _, ok := strings.Cut(strings.TrimPrefix(name, "_"), "."); ok && stem != "" {
+		if in := alfSession.FindStringSubmatch(filepath.ToSlash(path)); in != nil {
+			name = in[1]
+		} else if stem, _, ok := strings.Cut(strings.TrimPrefix(name, "_"), "."); ok && stem != "" {
 			name = stem
 		}
 		names[i] = "mice-" + name
@@ -171,7 +190,7 @@ func contendersOf[F kernels.Float](backend kernels.Backend[F], w train.Weights, 
 	}
 	for _, kind := range task.Baselines() {
 		name := kind.String()
-		actor := contender{Player: Player{Player: "bayes-" + name, Group: "bayesian", Label: "Bayesian actor, " + strings.ReplaceAll(name, "-", " ")},
+		actor := contender{Player: Player{Player: "bayes-" + name, Group: "bayesian", Label: "Bayesian actor, " + strings.Replace(name, "markov", "Markov", 1)},
 			play: func(ctx context.Context) (*analysis.Played, error) {
 				trials, err := playBayes(ctx, kind, s, c)
 				return analysis.PlayedSession(s, trials), err

@@ -120,7 +120,8 @@ func TestBrowser(t *testing.T) {
 	var page bytes.Buffer
 	runs := []*Run{sampleRun(t), sampleRun(t)}
 	runs[1].Config.Hidden = 25
-	if err := WritePage(&page, runs, PageOptions{Title: "sample", Version: "radd", Files: "figures"}); err != nil {
+	some := sampleSweep(t)
+	if err := WritePage(&page, runs, []*Sweep{some}, PageOptions{Title: "sample", Version: "radd", Files: "figures"}); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
@@ -182,7 +183,7 @@ func view(t *testing.T, ctx context.Context, url string, width int64, scheme str
 
 	var figures int
 	do("counting", chromedp.Evaluate(`[...document.querySelectorAll("#main figure")].filter(e => !e.closest("[hidden]") && e.querySelector("svg").getBoundingClientRect().width > 0).length`, &figures))
-	want := 1 + len(SideBySide([]*Run{sampleRun(t), sampleRun(t)})) // the scrubber's
+	want := 1 + len(sampleSweep(t).Figures()) + len(SideBySide([]*Run{sampleRun(t), sampleRun(t)})) // the scrubber's
 	for _, s := range sampleRun(t).Figures() {
 		want += len(s.Figures)
 	}
@@ -238,10 +239,10 @@ func view(t *testing.T, ctx context.Context, url string, width int64, scheme str
 		})(document.querySelector("#run-0-chronometric .panels svg"))`, &at))
 	do("the pointer", chromedp.MouseEvent(input.MouseMoved, at[0]+1, at[1]-1))
 	tip := `(e => e.hidden ? "" : e.textContent.split("\n").slice(0, 2).join(" | "))(document.querySelector("#tip"))`
-	is("the value under the pointer", tip, "network, 50 units | stimulus strength: 0")
+	is("the value under the pointer", tip, "network, 50 units | stimulus strength (of the largest): 0")
 	do("the keyboard on a figure", focus("#run-0-chronometric .panels svg"),
 		chromedp.KeyEvent("\u0303"), chromedp.KeyEvent("\u0303"))
-	is("the value after two arrow keys", tip, "network, 50 units | stimulus strength: 0.5")
+	is("the value after two arrow keys", tip, "network, 50 units | stimulus strength (of the largest): 0.2")
 	do("Escape", chromedp.KeyEvent("\u001b"))
 	is("no value after Escape", tip, "")
 

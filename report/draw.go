@@ -213,8 +213,8 @@ func (a *Axis) onto(g *plot.Axis) {
 		g.Scale = plot.LogScale{}
 		g.Tick.Marker = ticks{log: true}
 	}
-	if a.Whole && g.Max-g.Min < 5 {
-		g.Tick.Marker = ticks{most: max(1, int(g.Max-g.Min))}
+	if a.Whole {
+		g.Tick.Marker = ticks{most: 5, whole: true}
 	}
 	if len(a.Names) > 0 {
 		var list []plot.Tick

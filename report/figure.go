@@ -98,12 +98,12 @@ func upright(at ...float64) (list []Guide) {
 }
 
 // keys returns the marks that stand for the figure's keys, each key's first. Where the
-// network is drawn last, to lie on top, it comes first.
+// network or the first mouse is drawn last, to lie on top, it comes first.
 func (f *Figure) keys(extra bool) []Mark {
 	var list []Mark
 	for _, p := range f.Panels {
 		marks := p.Marks
-		if n := len(marks); n > 0 && marks[n-1].Key == "network" {
+		if n := len(marks); n > 0 && (marks[n-1].Key == "network" || isMouse(marks[n-1].Key)) {
 			marks = slices.Clone(marks)
 			slices.Reverse(marks)
 		}
@@ -130,38 +130,57 @@ func (f *Figure) has() bool {
 }
 
 // rows returns what is drawn as a table: a row a value. Columns that are empty
-// throughout are left out.
+// throughout are left out. Where panels differ in what is on an axis, its column is
+// called x or y, and another says what it is.
 func (f *Figure) rows() [][]string {
-	x, y := "x", "y"
-	if len(f.Panels) > 0 {
-		p := f.Panels[0]
-		x, y = orElse(p.X.Name, x), orElse(p.Y.Name, y)
-	}
+	x, y := f.axisName("x", func(p *Panel) Axis { return p.X }), f.axisName("y", func(p *Panel) Axis { return p.Y })
 	if x == y {
 		x, y = x+"_x", y+"_y"
 	}
-	header := []string{"panel", "key", "label", x, y, y + "_low", y + "_high", x + "_low", x + "_high", "base", "u", "v", "note"}
+	header := []string{"panel", "key", "label", "x_is", "y_is", x, y, y + "_low", y + "_high", x + "_low", x + "_high", "base", "u", "v", "note"}
+	const columnX, columnY = 5, 6
 	rows := [][]string{header}
 	for i, p := range f.Panels {
 		title := p.Title
 		if title == "" && len(f.Panels) > 1 {
 			title = strconv.Itoa(i + 1)
 		}
+		xIs, yIs := "", ""
+		if x == "x" {
+			xIs = p.X.Name
+		}
+		if y == "y" {
+			yIs = p.Y.Name
+		}
 		for _, m := range p.Marks {
 			for k := range m.X {
-				rows = append(rows, []string{title, m.Key, m.Label, p.X.cell(m.X[k]), p.Y.cell(at(m.Y, k)), plain(at(m.Low, k)), plain(at(m.High, k)),
+				rows = append(rows, []string{title, m.Key, m.Label, xIs, yIs, p.X.cell(m.X[k]), p.Y.cell(at(m.Y, k)), plain(at(m.Low, k)), plain(at(m.High, k)),
 					plain(at(m.XLow, k)), plain(at(m.XHigh, k)), plain(at(m.Base, k)), plain(at(m.U, k)), plain(at(m.V, k)), m.note(k)})
 			}
 		}
 	}
 	for c := len(header) - 1; c >= 0; c-- {
-		if c != 3 && c != 4 && !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[c] != "" }) {
+		if c != columnX && c != columnY && !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[c] != "" }) {
 			for i := range rows {
 				rows[i] = slices.Delete(rows[i], c, c+1)
 			}
 		}
 	}
 	return rows
+}
+
+// axisName returns the name that an axis has in all panels, other where they
+// differ or have none.
+func (f *Figure) axisName(other string, axis func(*Panel) Axis) string {
+	name := ""
+	for i, p := range f.Panels {
+		if is := axis(p).Name; i == 0 {
+			name = is
+		} else if is != name {
+			return other
+		}
+	}
+	return orElse(name, other)
 }
 
 func orElse(text, other string) string {
@@ -231,13 +250,22 @@ func (p *Panel) bounds() (xlow, xhigh, ylow, yhigh float64) {
 			}
 		}
 	}
-	xlow, xhigh = p.X.limits(xlow, xhigh)
-	ylow, yhigh = p.Y.limits(ylow, yhigh)
+	room := 0.
+	if slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Look == Dots }) {
+		room = dotRoom
+	}
+	xlow, xhigh = p.X.limits(xlow, xhigh, room)
+	ylow, yhigh = p.Y.limits(ylow, yhigh, room)
 	return
 }
 
-// limits returns the axis's range, given that of the data.
-func (a *Axis) limits(low, high float64) (float64, float64) {
+// dotRoom is the share of the data's range that axes are longer at either end where
+// there are points, which would be halved by the edge.
+const dotRoom = .03
+
+// limits returns the axis's range, given that of the data and the share of it that
+// is added at either end.
+func (a *Axis) limits(low, high, room float64) (float64, float64) {
 	switch {
 	case a.Low != a.High:
 		return a.Low, a.High
@@ -250,8 +278,11 @@ func (a *Axis) limits(low, high float64) (float64, float64) {
 	case low == high:
 		d := max(math.Abs(low)*.05, 1e-3)
 		return low - d, high + d
+	case a.Log:
+		wider := math.Pow(high/low, room)
+		return low / wider, high * wider
 	}
-	return low, high
+	return low - room*(high-low), high + room*(high-low)
 }
 
 func (a *Axis) bare() (float64, float64) {

@@ -11,7 +11,7 @@ func (r *Run) learning() []*Figure {
 	curves[0].Stroke.width = lineData
 	of := func(y string) []Mark {
 		m := curves[0]
-		m.X, m.Y = learningCurve(r.Metrics, y)
+		m.X, m.Y = learningCurve(r.Metrics, y, learningPoints)
 		return []Mark{m}
 	}
 	x := Axis{Label: "gradient step", Name: "gradient_step"}
@@ -39,14 +39,14 @@ func (r *Run) lossNote() string {
 }
 
 func learningMark(t *Table, y, label string, color ink) Mark {
-	m := Mark{Key: label, Label: label, Stroke: stroke{color, nil, lineData}}
-	m.X, m.Y = learningCurve(t, y)
+	m := Mark{Key: label, Label: label, Stroke: stroke{ink: color, width: lineData}}
+	m.X, m.Y = learningCurve(t, y, learningPoints)
 	return m
 }
 
 // learningCurve returns a column of metrics.csv by gradient step, counts per
-// trial, averaged so that no curve has more than learningPoints.
-func learningCurve(t *Table, column string) (x, y []float64) {
+// trial, averaged so that no curve has more points than that.
+func learningCurve(t *Table, column string, points int) (x, y []float64) {
 	step, value := t.numbers("gradient_step"), t.numbers(column)
 	over := make([]float64, len(value))
 	for i := range over {
@@ -55,7 +55,7 @@ func learningCurve(t *Table, column string) (x, y []float64) {
 	if column == "rnn_steps" || column == "correct" || column == "actions" {
 		over = t.numbers("trials")
 	}
-	each := max(1, int(math.Ceil(float64(len(step))/learningPoints)))
+	each := max(1, int(math.Ceil(float64(len(step))/float64(points))))
 	for i := 0; i < len(step); i += each {
 		var sum, count, middle float64
 		end := min(i+each, len(step))

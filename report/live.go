@@ -19,13 +19,13 @@ import (
 // followEvery is the time between two looks at the runs' files.
 const followEvery = time.Second
 
-// Live serves the page of runs that may still be running: the page itself, and
+// Live serves the page of runs and sweeps that may still be running: the page itself, and
 // as server-sent events that there is something to see. It answers nobody but
 // who asks for this machine's loopback address by name or number, so that no
 // other site's page can read it through a rebound name, and it has no files to
 // serve. It implements http.Handler.
 type Live struct {
-	Dirs []string // runs' folders, or folders of runs
+	Dirs []string // folders of runs and sweeps, or folders of such
 	PageOptions
 
 	mu    sync.Mutex
@@ -80,7 +80,7 @@ func loopback(host string) bool {
 func (l *Live) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
-	last, _, err := l.look()
+	last, err := l.look()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for ; err == nil; last, err = l.tell(w, last) {
@@ -98,7 +98,7 @@ func (l *Live) events(w http.ResponseWriter, r *http.Request) {
 // tell writes an event if the files are not as they were, else a comment that keeps
 // the connection open, and returns how they are.
 func (l *Live) tell(w http.ResponseWriter, last string) (string, error) {
-	state, _, err := l.look()
+	state, err := l.look()
 	switch {
 	case err != nil: // between two states of a folder that is being replaced, perhaps
 		_, err = fmt.Fprint(w, ": waiting\n\n")
@@ -115,53 +115,77 @@ func (l *Live) tell(w http.ResponseWriter, last string) (string, error) {
 func (l *Live) current() ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	state, dirs, err := l.look()
+	state, err := l.look()
 	if err != nil {
 		return nil, err
 	}
 	if state == l.state {
 		return l.page, nil
 	}
-	var runs []*Run
-	for _, dir := range dirs {
-		r, err := ReadRun(dir)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, r)
+	runs, sweeps, err := Read(l.Dirs...)
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	opt := l.PageOptions
 	opt.Live = true
-	if err := WritePage(&b, runs, opt); err != nil {
+	if err := WritePage(&b, runs, sweeps, opt); err != nil {
 		return nil, err
 	}
 	l.state, l.page = state, b.Bytes()
 	return l.page, nil
 }
 
-// look returns a digest of sizes and times of all files that a page is made of,
-// and the runs' folders.
-func (l *Live) look() (state string, dirs []string, err error) {
-	dirs, err = FindRuns(l.Dirs...)
+// filesOfRun are those of a run that its part of the page is made of.
+var filesOfRun = []string{configFile, manifestFile, metricsFile, "rollout/summary.json", "distill/contest.json",
+	"distill/radd-pca/summary.json", "distill/radd-full/summary.json", analysisDir + "/summary.json"}
+
+// silence is how long no change of a sweep's files means that nothing can have
+// changed: its programs may have died.
+const silence = 30 * time.Second
+
+// look returns a digest of names, sizes and times of all files that a page is made
+// of.
+func (l *Live) look() (string, error) {
+	runs, sweeps, err := Find(l.Dirs...)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	sum := sha256.New()
-	for _, dir := range dirs {
-		for _, name := range []string{configFile, manifestFile, metricsFile, "rollout/summary.json", "distill/contest.json",
-			"distill/radd-pca/summary.json", "distill/radd-full/summary.json", analysisDir + "/summary.json"} {
-			info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
+	stamp := func(path string) error {
+		info, err := os.Stat(path)
+		if err == nil {
+			fmt.Fprintln(sum, path, info.Size(), info.ModTime().UnixNano())
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return err
+	}
+	for _, dir := range runs {
+		for _, name := range filesOfRun {
+			if err := stamp(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+				return "", err
 			}
-			if err != nil {
-				return "", nil, err
-			}
-			fmt.Fprintln(sum, dir, name, info.Size(), info.ModTime().UnixNano())
 		}
 	}
-	return fmt.Sprintf("%x", sum.Sum(nil)[:12]), dirs, nil
+	for _, dir := range sweeps {
+		files, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "[0-9]*")) // temporary ones begin with a dot
+		if err != nil {
+			return "", err
+		}
+		for _, path := range files {
+			if err := stamp(path); err != nil {
+				return "", err
+			}
+		}
+		fmt.Fprintln(sum, time.Now().Truncate(silence).Unix())
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:12]), nil
+}
+
+// escapeGlob returns the pattern that only the path itself matches.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // Serve serves on a port of the loopback address, 0 for any that is free, until

@@ -237,20 +237,46 @@ func (m plotted) dots(c draw.Canvas, place func(int) vg.Point) {
 		if !good(p) || !c.Contains(p) {
 			continue
 		}
-		var circle vg.Path
-		circle.Move(vg.Point{X: p.X + radius, Y: p.Y})
-		circle.Arc(p, radius, 0, 2*math.Pi)
-		circle.Close()
+		outline := m.Stroke.shape.about(p, radius)
 		if i < len(m.Hollow) && m.Hollow[i] {
 			c.SetColor(inkSurface)
-			c.Fill(circle)
+			c.Fill(outline)
 			c.SetLineStyle(draw.LineStyle{Color: m.Stroke.ink, Width: .9})
-			c.Stroke(circle)
+			c.Stroke(outline)
 			continue
 		}
 		c.SetColor(m.Stroke.ink)
-		c.Fill(circle)
+		c.Fill(outline)
 	}
+}
+
+// about returns the shape about a point, of about the area of a disc of the
+// radius.
+func (s shape) about(p vg.Point, radius vg.Length) (path vg.Path) {
+	var corners []vg.Point // in radii
+	switch s {
+	case disc:
+		path.Move(vg.Point{X: p.X + radius, Y: p.Y})
+		path.Arc(p, radius, 0, 2*math.Pi)
+	case peak:
+		corners = []vg.Point{{X: -1.17, Y: -.78}, {X: 1.17, Y: -.78}, {X: 0, Y: 1.4}}
+	case valley:
+		corners = []vg.Point{{X: -1.17, Y: .78}, {X: 1.17, Y: .78}, {X: 0, Y: -1.4}}
+	case square:
+		corners = []vg.Point{{X: -.89, Y: -.89}, {X: .89, Y: -.89}, {X: .89, Y: .89}, {X: -.89, Y: .89}}
+	case diamond:
+		corners = []vg.Point{{X: -1.2, Y: 0}, {X: 0, Y: -1.3}, {X: 1.2, Y: 0}, {X: 0, Y: 1.3}}
+	}
+	for i, corner := range corners {
+		at := vg.Point{X: p.X + corner.X*radius, Y: p.Y + corner.Y*radius}
+		if i == 0 {
+			path.Move(at)
+		} else {
+			path.Line(at)
+		}
+	}
+	path.Close()
+	return path
 }
 
 func (m plotted) bars(c draw.Canvas, x, y func(float64) vg.Length) {

@@ -56,7 +56,7 @@ func shownOnly(marks []Mark) []Mark {
 			continue
 		}
 		switch m.Key {
-		case "fixed-points", "slow-points", "left", "right":
+		case "fixed-points", "slow-points":
 			m.Label = ""
 		}
 		list = append(list, m)

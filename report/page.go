@@ -81,11 +81,15 @@ type PageOptions struct {
 	Live    bool   // it is served and asks for news
 }
 
-// WritePage writes the page of the runs: one file that needs nothing else and
-// asks nobody for anything. Errors are w's.
-func WritePage(w io.Writer, runs []*Run, opt PageOptions) error {
+// WritePage writes the page of the runs and sweeps: one file that needs nothing
+// else and asks nobody for anything. Errors are w's.
+func WritePage(w io.Writer, runs []*Run, sweeps []*Sweep, opt PageOptions) error {
 	p := page{PageOptions: opt, CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Policy: policy(opt.Live)}
 	p.Sizes = drawn(SideBySide(runs), "")
+	for i, s := range sweeps {
+		id := fmt.Sprintf("sweep-%d", i)
+		p.Sweeps = append(p.Sweeps, sweepView{s, id, s.facts(), drawn(s.Figures(), id+"-")})
+	}
 	labels := shortLabels(runs)
 	for i, r := range runs {
 		if len(runs) > MostRuns {
@@ -124,6 +128,7 @@ type page struct {
 	CSS    template.CSS
 	JS     template.JS
 	Policy string
+	Sweeps []sweepView
 	Runs   []runView
 	Sizes  []figureView
 	More   string
@@ -140,6 +145,13 @@ type runView struct {
 	Scrubber  *scrubberView
 	Command   string
 	Missing   []string
+}
+
+type sweepView struct {
+	*Sweep
+	ID      string
+	Facts   []fact
+	Figures []figureView
 }
 
 type sectionView struct {
@@ -206,23 +218,27 @@ func (m *Mark) view() keyView {
 	return keyView{m.Key, m.Label, m.Extra, template.HTML(fmt.Sprintf("<svg class=\"sample\" viewBox=\"0 0 18 8\" aria-hidden=\"true\">%s</svg>", svg.b.Bytes()))}
 }
 
-// commonKeys are the keys of three or more figures: worth a switch for the whole page.
+// commonKeys are the keys of three or more figures of one run, or of those that
+// compare runs: worth a switch for the whole page.
 func (p *page) commonKeys() []keyView {
 	var list []keyView
-	count := map[string]int{}
 	visit := func(figures []figureView) {
+		count := map[string]int{}
 		for _, f := range figures {
 			for _, k := range slices.Concat(f.Keys, f.Others) {
-				if count[k.Key]++; count[k.Key] == 3 {
+				known := slices.ContainsFunc(list, func(l keyView) bool { return l.Key == k.Key })
+				if count[k.Key]++; count[k.Key] == 3 && !known {
 					list = append(list, k)
 				}
 			}
 		}
 	}
 	for _, r := range p.Runs {
+		var figures []figureView
 		for _, s := range r.Sections {
-			visit(s.Figures)
+			figures = append(figures, s.Figures...)
 		}
+		visit(figures)
 	}
 	visit(p.Sizes)
 	return list
@@ -242,7 +258,7 @@ func (r *Run) facts() []fact {
 			}
 			numbers[i] = float64(v)
 		}
-		list = append(list, fact{what, minus(fmt.Sprintf(format, numbers...)), orientation})
+		list = append(list, fact{what, strings.ReplaceAll(fmt.Sprintf(format, numbers...), "-", "−"), orientation})
 	}
 	if s := r.Rollout; s != nil {
 		add("RNN steps per trial", "the paper: about 3.5", "%.2f", s.RNNStepsPerTrial)
@@ -268,6 +284,11 @@ func (r *Run) facts() []fact {
 			return task.Ratio(at(r.table("posterior_fit").where("kind", "pca", "readout", readout, "observer", "difference").numbers("r2"), 0))
 		}
 		add("R² of activity against the Bayesian posterior: block, stimulus", "", "%.2f, %.2f", fit("block"), fit("stimulus"))
+		if e := a.Effects; len(e) > 0 {
+			add("effect on the state: of a unit of evidence along the stimulus readout; of feedback along the block readout, what tells sides apart, and in common",
+				"the paper: feedback has none after training", "%.3f; %.3f, %.3f", e["observation_stimulus"], e["feedback_block"], e["feedback_block_common"])
+			add("the same over the activity’s standard deviation", "", "%.3f; %.3f", e["observation_stimulus_per_sd"], e["feedback_block_per_sd"])
+		}
 		add("correct per trial: as it is, feedback zeroed, feedback inverted", "the paper: feedback has no influence after training", "%.3f, %.3f, %.3f",
 			value("network", "correct_per_trial"), value("network-feedback-zeroed", "correct_per_trial"), value("network-feedback-inverted", "correct_per_trial"))
 		if a.Frontier.Network > 0 {
@@ -322,7 +343,7 @@ func (r *Run) scrubber(id string) *scrubberView {
 	if !t.has() {
 		return nil
 	}
-	path := Mark{Key: "example", Look: Line, Stroke: stroke{inkFaint, nil, .5}, X: t.numbers("pc1"), Y: t.numbers("pc2"), Silent: true}
+	path := Mark{Key: "example", Look: Line, Stroke: stroke{ink: inkFaint, width: .5}, X: t.numbers("pc1"), Y: t.numbers("pc2"), Silent: true}
 	p := &Panel{X: pc1, Y: pc2, Square: true, Marks: []Mark{path}}
 	for _, m := range r.plane().Panels[0].Marks {
 		if strings.HasPrefix(m.Key, "readout-") {

@@ -172,17 +172,18 @@ if (pick) show(pick.value);
 // A served page follows what it shows.
 if ("live" in document.documentElement.dataset) {
   const state = one("#live");
-  const source = new Map(all("figure[id], .facts, article > .lead").map((e, i) => [e.id || e.className + i, e.outerHTML]));
+  const followed = "figure[id], .status[id], article .facts, article > .lead";
+  const source = new Map(all(followed).map((e, i) => [e.id || e.className + i, e.outerHTML]));
   async function update() {
     const text = await (await fetch(location.pathname, { cache: "no-store" })).text();
     const next = new DOMParser().parseFromString(text, "text/html");
     const there = all("figure[id]", next);
     if (there.length !== all("figure[id]").length || there.some(e => !document.getElementById(e.id)) || all("[data-section]", next).length !== all("[data-section]").length) return location.reload();
-    for (const e of all("figure[id], .facts, article > .lead", next).map((e, i) => [e, e.id || e.className + i])) {
+    for (const e of all(followed, next).map((e, i) => [e, e.id || e.className + i])) {
       const [element, id] = e, html = element.outerHTML;
       if (source.get(id) === html) continue;
       source.set(id, html);
-      const old = element.id ? document.getElementById(element.id) : all("figure[id], .facts, article > .lead").find((o, i) => o.className + i === id);
+      const old = element.id ? document.getElementById(element.id) : all(followed).find((o, i) => o.className + i === id);
       if (!old) continue;
       old.replaceWith(document.adoptNode(element));
       if (element.matches(".scrubber")) scrubber(element);

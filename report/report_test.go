@@ -135,6 +135,19 @@ func valid(format string, data []byte) error {
 // TestFigureRows holds a figure's data to its table.
 func TestFigureRows(t *testing.T) {
 	r := sampleRun(t)
+	// Beside a mouse, whose contrasts are other strengths, and who has seconds.
+	beside := r.chronometric().rows()
+	if got := strings.Join(beside[0], ","); got != "panel,key,label,y_is,relative_strength,y,y_low,y_high" {
+		t.Errorf("header %s", got)
+	}
+	for _, want := range [][2]string{{"network", "rnn_steps"}, {"mice-KS014", "response_time"}} {
+		if !slices.ContainsFunc(beside, func(row []string) bool { return row[1] == want[0] && row[3] == want[1] && row[4] == "1" }) {
+			t.Errorf("no row of %s in %s at the largest strength", want[0], want[1])
+		}
+	}
+
+	r.Players = slices.DeleteFunc(r.Players, func(p Player) bool { return p.Group == "mice" })
+	r.tables["chronometric"] = r.table("chronometric").where("unit", "RNN steps")
 	rows := r.chronometric().rows()
 	if got := strings.Join(rows[0], ","); got != "key,label,strength,rnn_steps,rnn_steps_low,rnn_steps_high" {
 		t.Errorf("header %s", got)
@@ -146,10 +159,53 @@ func TestFigureRows(t *testing.T) {
 	}
 }
 
+// TestMice holds an animal's curves to the network's units.
+func TestMice(t *testing.T) {
+	r := sampleRun(t)
+	of := func(f *Figure, panel int, key string) Mark {
+		for _, m := range f.Panels[panel].Marks {
+			if m.Key == key {
+				return m
+			}
+		}
+		t.Fatalf("%s: no %s in panel %d", f.Name, key, panel)
+		return Mark{}
+	}
+	f := r.psychometric()
+	if len(f.Panels) != 3 || f.Panels[2].Title != "without bias" {
+		t.Errorf("%d panels: IBL's sessions begin without bias", len(f.Panels))
+	}
+	for _, key := range []string{"network", "mice-KS014"} {
+		if m := of(f, 0, key); slices.Min(m.X) != -1 || slices.Max(m.X) != 1 {
+			t.Errorf("%s: strengths from %v to %v of the largest", key, slices.Min(m.X), slices.Max(m.X))
+		}
+	}
+	fits := r.table("psychometric_fit").where("by", "block_length")
+	for _, test := range []struct {
+		panel int
+		name  string
+		scale float64
+	}{{0, "slope", 2.5}, {1, "bias", 1 / 2.5}} {
+		for key, scale := range map[string]float64{"network": test.scale, "mice-KS014": 1} {
+			got, want := of(r.blockLength(), test.panel, key).Y[0], scale*fits.where("player", key).numbers(test.name)[0]
+			if math.Abs(got-want) > 1e-12 {
+				t.Errorf("%s of %s: %v, want %v", test.name, key, got, want)
+			}
+		}
+	}
+	if f := r.sides(); len(f.Panels) != 2 || !f.Wide {
+		t.Errorf("two curves: %d panels", len(f.Panels))
+	}
+	if f := r.stepsByOutcome(); len(f.Panels) != 8 || f.Panels[4].Y.Label != "response time (s)" {
+		t.Errorf("steps by outcome: %d panels", len(f.Panels))
+	}
+}
+
 func TestPage(t *testing.T) {
+	some := sampleSweep(t)
 	write := func() string {
 		var b bytes.Buffer
-		if err := WritePage(&b, []*Run{sampleRun(t), sampleRun(t)}, PageOptions{Title: "a <b> & c", Version: "radd"}); err != nil {
+		if err := WritePage(&b, []*Run{sampleRun(t), sampleRun(t)}, []*Sweep{some}, PageOptions{Title: "a <b> & c", Version: "radd"}); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
@@ -200,7 +256,7 @@ func TestPartialRun(t *testing.T) {
 			n += len(s.Figures)
 		}
 		var page bytes.Buffer
-		if err := WritePage(&page, []*Run{r}, PageOptions{Title: r.Name}); err != nil {
+		if err := WritePage(&page, []*Run{r}, nil, PageOptions{Title: r.Name}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(page.String(), "radd analyze --run &#39;") {
@@ -245,7 +301,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func TestFindRuns(t *testing.T) {
+func TestFind(t *testing.T) {
 	top := t.TempDir()
 	for _, name := range []string{"n100", "n25", "n50/b", "n50/a", ".hidden", "n25/distill/inner"} {
 		if err := os.MkdirAll(filepath.Join(top, name), 0o755); err != nil {
@@ -253,9 +309,9 @@ func TestFindRuns(t *testing.T) {
 		}
 		put(t, filepath.Join(top, name), "config.yaml", read(t, sample, "config.yaml"))
 	}
-	got, err := FindRuns(top, filepath.Join(top, "n25"))
-	if err != nil {
-		t.Fatal(err)
+	got, sweeps, err := Find(top, filepath.Join(top, "n25"))
+	if err != nil || len(sweeps) > 0 {
+		t.Fatal(sweeps, err)
 	}
 	for i := range got {
 		got[i], _ = filepath.Rel(top, got[i])
@@ -264,14 +320,14 @@ func TestFindRuns(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for _, dir := range []string{t.TempDir(), filepath.Join(top, "none")} {
-		if _, err := FindRuns(dir); !input.Is(err) {
+		if _, _, err := Find(dir); !input.Is(err) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
 }
 
 func TestNames(t *testing.T) {
-	got := Names([]*Run{{Name: "a"}, {Name: "a"}, {Name: "side-by-side"}, {Name: "a-2"}})
+	got := Names([]string{"a", "a", "side-by-side", "a-2"})
 	if want := []string{"a", "a-2", "side-by-side-2", "a-2-2"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -291,6 +347,11 @@ func TestTicks(t *testing.T) {
 		{ticks{most: 5}, 3, 3, "3"},
 		{ticks{log: true}, .1, 100, "0.1 1 10 100"},
 		{ticks{log: true}, 1, 8, "1 2 5"},
+		{ticks{log: true}, 1, 30, "1 2 5 10 20"},
+		{ticks{log: true}, 3e-10, 1, "1e−8 1e−6 1e−4 0.01 1"},
+		{ticks{most: 5, whole: true}, 1, 12, "5 10"},
+		{ticks{most: 5, whole: true}, 1, 3, "1 2 3"},
+		{ticks{most: 5, whole: true}, 0, 60, "0 20 40 60"},
 	} {
 		var labels []string
 		for _, tick := range test.ticks.Ticks(test.low, test.high) {

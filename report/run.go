@@ -13,6 +13,7 @@ import (
 
 	"radd/distill"
 	"radd/internal/input"
+	"radd/sweep"
 	"radd/task"
 	"radd/train"
 )
@@ -74,10 +75,10 @@ var tables = map[string][]string{
 	"performance":       {"player", "figure", "value", "low", "high"},
 	"within_block":      {"player", "strengths", "concordance", "trial", "trials", "correct", "share", "low", "high"},
 	"recovery":          {"player", "strengths", "trial", "share", "low", "high"},
-	"psychometric":      {"player", "block_side", "signed_strength", "share", "low", "high"},
+	"psychometric":      {"player", "block_side", "signed_strength", "relative_strength", "share", "low", "high"},
 	"psychometric_fit":  {"player", "by", "from", "to", "slope", "slope_low", "slope_high", "bias", "bias_low", "bias_high"},
-	"chronometric":      {"player", "strength", "mean", "low", "high", "unit"},
-	"steps_by_outcome":  {"player", "strength", "correct", "concordant", "mean", "low", "high", "unit"},
+	"chronometric":      {"player", "strength", "relative_strength", "mean", "low", "high", "median", "median_low", "median_high", "unit"},
+	"steps_by_outcome":  {"player", "strength", "correct", "concordant", "mean", "low", "high", "median", "median_low", "median_high", "unit"},
 	"outcomes":          {"player", "strength", "outcome", "share"},
 	"by_observations":   {"player", "observations", "share", "low", "high", "reward_rate"},
 	"frontier":          {"player", "threshold", "rnn_steps_per_trial", "rnn_steps_low", "rnn_steps_high", "correct_per_trial", "correct_low", "correct_high"},
@@ -179,9 +180,12 @@ func (r *Run) metrics() error {
 	if len(data) == 0 {
 		return nil
 	}
-	r.Metrics, err = parseTable(path, data, "gradient_step", "loss", "gradient_norm", "rnn_steps", "trials", "actions", "correct")
+	r.Metrics, err = parseTable(path, data, metricsColumns...)
 	return err
 }
+
+// metricsColumns are those of metrics.csv that learning curves are made of.
+var metricsColumns = []string{"gradient_step", "loss", "gradient_norm", "rnn_steps", "trials", "actions", "correct"}
 
 // analysis reads the run's tables.
 func (r *Run) analysis() error {
@@ -242,39 +246,71 @@ func thousands(n int) string {
 	return text
 }
 
-// FindRuns returns the folders of the runs that are named, or lie in or below
-// folders that are, but not in other runs: in the order given, those of one
-// folder by name, numbers within names by value. A folder without a run is an
-// *input.Error.
-func FindRuns(dirs ...string) ([]string, error) {
-	var list []string
+// Find returns the folders of runs, and those of sweeps, that are named, or lie in
+// or below folders that are, but not in other runs or sweeps: in the order given,
+// those of one folder by name, numbers within names by value. A folder without
+// either is an *input.Error.
+func Find(dirs ...string) (runs, sweeps []string, err error) {
 	for _, dir := range dirs {
-		var found []string
-		if err := findRuns(dir, 4, &found); err != nil {
-			return nil, &input.Error{File: dir, Cause: err, Allowed: "a run's folder, or a folder of runs"}
+		var found, foundSweeps []string
+		if err := find(dir, 4, &found, &foundSweeps); err != nil {
+			return nil, nil, &input.Error{File: dir, Cause: err, Allowed: whatIsDrawn}
 		}
-		if len(found) == 0 {
-			return nil, &input.Error{File: dir, Found: "no run", Allowed: "a run's folder, or a folder of runs"}
+		if len(found)+len(foundSweeps) == 0 {
+			return nil, nil, &input.Error{File: dir, Found: "no run and no sweep", Allowed: whatIsDrawn}
 		}
-		for _, run := range found {
-			if !slices.Contains(list, run) {
-				list = append(list, run)
-			}
-		}
+		runs, sweeps = appendMissing(runs, found), appendMissing(sweeps, foundSweeps)
 	}
-	return list, nil
+	return runs, sweeps, nil
 }
 
-func findRuns(dir string, depth int, list *[]string) error {
+// Read reads the runs and sweeps that [Find] finds.
+func Read(dirs ...string) (runs []*Run, sweeps []*Sweep, err error) {
+	ofRuns, ofSweeps, err := Find(dirs...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, dir := range ofRuns {
+		r, err := ReadRun(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		runs = append(runs, r)
+	}
+	for _, dir := range ofSweeps {
+		s, err := ReadSweep(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		sweeps = append(sweeps, s)
+	}
+	return runs, sweeps, nil
+}
+
+const whatIsDrawn = "the folder of a run or of a sweep, or one that holds some"
+
+func appendMissing(list, more []string) []string {
+	for _, name := range more {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func find(dir string, depth int, runs, sweeps *[]string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	if train.IsRun(dir) {
-		*list = append(*list, dir)
+	switch {
+	case train.IsRun(dir):
+		*runs = append(*runs, dir)
 		return nil
-	}
-	if depth == 0 {
+	case sweep.IsFolder(dir):
+		*sweeps = append(*sweeps, dir)
+		return nil
+	case depth == 0:
 		return nil
 	}
 	var names []string
@@ -285,23 +321,24 @@ func findRuns(dir string, depth int, list *[]string) error {
 	}
 	slices.SortFunc(names, byNumber)
 	for _, name := range names {
-		if err := findRuns(filepath.Join(dir, name), depth-1, list); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := find(filepath.Join(dir, name), depth-1, runs, sweeps); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
 }
 
-// Names returns names for the runs' folders that differ from one another and from
-// side-by-side: the runs' own, with a number where two have the same.
-func Names(runs []*Run) []string {
+// Names returns names for the folders of the figures of runs and sweeps that
+// differ from one another and from side-by-side: their own, with a number where two
+// have the same.
+func Names(own []string) []string {
 	names := []string{"side-by-side"}
-	for _, r := range runs {
-		name := r.Name
-		for k := 2; slices.Contains(names, name); k++ {
-			name = fmt.Sprintf("%s-%d", r.Name, k)
+	for _, name := range own {
+		unique := name
+		for k := 2; slices.Contains(names, unique); k++ {
+			unique = fmt.Sprintf("%s-%d", name, k)
 		}
-		names = append(names, name)
+		names = append(names, unique)
 	}
 	return names[1:]
 }

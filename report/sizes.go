@@ -10,7 +10,7 @@ import (
 func sideBySide(runs []*Run) []*Figure {
 	labels := shortLabels(runs)
 	keyed := func(i int, m Mark) Mark {
-		m.Key, m.Stroke = fmt.Sprintf("run-%d", i), stroke{rung(i, len(runs)), nil, lineData}
+		m.Key, m.Stroke = fmt.Sprintf("run-%d", i), stroke{ink: rung(i, len(runs)), width: lineData}
 		if runs[i].Config.Objective == "cross-entropy" {
 			m.Stroke.dash = dashed
 		}
@@ -28,7 +28,7 @@ func sideBySide(runs []*Run) []*Figure {
 		return list
 	}
 	learned := func(column string) []Mark {
-		return curves(func(r *Run) (m Mark) { m.X, m.Y = learningCurve(r.Metrics, column); return m })
+		return curves(func(r *Run) (m Mark) { m.X, m.Y = learningCurve(r.Metrics, column, learningPoints); return m })
 	}
 	network := func(table, x, y string, look Look, pairs ...string) []Mark {
 		return curves(func(r *Run) Mark {
@@ -70,6 +70,9 @@ func sideBySide(runs []*Run) []*Figure {
 
 // shortLabels tell runs apart by what differs between them.
 func shortLabels(runs []*Run) []string {
+	if len(runs) == 0 {
+		return nil
+	}
 	parts := make([][]string, len(runs))
 	for i, r := range runs {
 		parts[i] = []string{fmt.Sprintf("%d units", r.Config.Hidden), r.objective(), thousands(r.Config.GradientSteps) + " steps", fmt.Sprintf("lr %g", r.Config.LearningRate), fmt.Sprintf("seed %d", r.Config.Seed)}

@@ -52,7 +52,7 @@ func (r *Run) plane() *Figure {
 	for i, name := range readouts.text("readout") {
 		l := .8 * extent
 		p.Marks = append(p.Marks,
-			Mark{Key: "readout-" + name, Look: Path, Stroke: stroke{inkText, nil, lineData}, X: []float64{0, x[i] * l}, Y: []float64{0, y[i] * l}, Silent: true},
+			Mark{Key: "readout-" + name, Look: Path, Stroke: stroke{ink: inkText, width: lineData}, X: []float64{0, x[i] * l}, Y: []float64{0, y[i] * l}, Silent: true},
 			Mark{Key: "readout-" + name, Look: Texts, Stroke: stroke{ink: inkText}, X: []float64{x[i] * l * 1.16}, Y: []float64{y[i] * l * 1.16}, Notes: []string{name}})
 	}
 	return &Figure{Name: "plane", Title: "Trials in the plane", Panels: []*Panel{p}, Aspect: .95,
@@ -80,7 +80,7 @@ func (r *Run) variance() *Figure {
 	component := t.numbers("component")
 	n := min(10, len(component))
 	bars := Mark{Key: "share", Label: "component", Look: Bars, Stroke: stroke{ink: inkFaint}, Width: .7, X: component[:n], Y: t.numbers("share")[:n]}
-	sum := Mark{Key: "cumulative", Label: "cumulative", Look: Linked, Stroke: stroke{inkText, nil, lineData}, X: component[:n], Y: t.numbers("cumulative")[:n]}
+	sum := Mark{Key: "cumulative", Label: "cumulative", Look: Linked, Stroke: stroke{ink: inkText, width: lineData}, X: component[:n], Y: t.numbers("cumulative")[:n]}
 	return &Figure{Name: "variance", Title: "Variance explained", Caption: "Share of the states’ variance that each principal component explains, and the sum so far. Two carry most of it: .86 to .92 in independent networks of 50 units.",
 		Panels: []*Panel{{X: Axis{Label: "principal component", Name: "component", Whole: true}, Y: Axis{Label: "share of variance", Name: "share", Low: 0, High: 1}, Marks: []Mark{bars, sum}}}}
 }
@@ -116,9 +116,9 @@ func (r *Run) trialsByStrength() *Figure {
 		some := t.where("block_side", b.value)
 		strengths := slices.DeleteFunc(some.values("strength"), func(s string) bool { return s == "" })
 		for i, s := range strengths {
-			for _, side := range sidesOf {
+			for _, side := range slices.Backward(sidesOf) { // the legend shows the first: solid
 				rows := some.where("strength", s, "trial_side", side.value).whileMany()
-				m := Mark{Key: "strength-" + s, Label: "strength " + s, Look: Path, Stroke: stroke{rung(i, len(strengths)), nil, lineData},
+				m := Mark{Key: "strength-" + s, Label: "strength " + s, Look: Path, Stroke: stroke{ink: rung(i, len(strengths)), width: lineData},
 					X: rows.numbers("stimulus"), Y: rows.numbers("block")}
 				if side.key == "left" {
 					m.Stroke.dash = dashed
@@ -139,7 +139,7 @@ func (r *Run) paired() *Figure {
 	f := &Figure{Name: "paired", Title: "The same stimuli in either block", Wide: true, Columns: 4, Aspect: 1.1,
 		Caption: "Four sequences of observations, each played from the mean state at trials’ starts in left and in right blocks. Whatever distance remains between the two curves is the block’s influence on how the same evidence is read."}
 	for i, sequence := range t.values("sequence") {
-		p := &Panel{Title: fmt.Sprintf("sequence %d", i+1), X: Axis{Label: "RNN step", Name: "step"}, Y: Axis{Label: "probability of right", Name: "probability_right", Low: 0, High: 1}, Guides: across(.1, .9)}
+		p := &Panel{Title: fmt.Sprintf("sequence %d", i+1), X: Axis{Label: "RNN step", Name: "step", Whole: true}, Y: Axis{Label: "probability of right", Name: "probability_right", Low: 0, High: 1}, Guides: across(.1, .9)}
 		for _, b := range sidesOf {
 			some := t.where("sequence", sequence, "block_side", b.value)
 			p.Marks = append(p.Marks, Mark{Key: "block-" + b.key, Label: b.block, Look: Linked, Stroke: strokeOf(b.key), X: some.numbers("step"), Y: some.numbers("probability_right")})
@@ -200,8 +200,8 @@ func (r *Run) inTime() *Figure {
 	if t.has() && len(t.rows) > inTimeSteps {
 		t = &Table{path: t.path, column: t.column, rows: t.rows[:inTimeSteps]}
 	}
-	x := Axis{Label: "RNN step", Name: "rnn_step"}
-	probability := Axis{Label: "probability", Name: "probability", Low: 0, High: 1}
+	x := Axis{Label: "RNN step", Name: "rnn_step", Whole: true}
+	probability := func(label, name string) Axis { return Axis{Label: label, Name: name, Low: 0, High: 1} }
 	step := t.numbers("rnn_step")
 	var switches []Guide
 	blocks := t.text("block_number")
@@ -213,13 +213,13 @@ func (r *Run) inTime() *Figure {
 	line := func(key, label, column string, s stroke) Mark {
 		return Mark{Key: key, Label: label, Stroke: s, X: step, Y: t.numbers(column)}
 	}
-	thin := func(c ink) stroke { return stroke{c, nil, .8} }
+	thin := func(c ink) stroke { return stroke{ink: c, width: .8} }
 	return &Figure{Name: "in-time", Title: "Beliefs in time", Wide: true, Aspect: .21,
 		Caption: "A part of the session, RNN step by RNN step; vertical lines are block switches. Above, the network’s probability of right beside the stimulus posterior of the observer “difference”; " +
 			"below, that observer’s block posterior beside the activity along the block readout.",
 		Panels: []*Panel{
-			{X: x, Y: probability, Guides: switches, Marks: []Mark{line("observer", "observer’s posterior", "stimulus_posterior", thin(inkBlue)), line("network", "network", "probability_right", thin(inkText))}},
-			{X: x, Y: probability, Guides: switches, Marks: []Mark{line("observer", "", "block_posterior", thin(inkBlue))}},
+			{X: x, Y: probability("P(right stimulus)", "probability"), Guides: switches, Marks: []Mark{line("observer", "observer’s posterior", "stimulus_posterior", thin(inkBlue)), line("network", "network", "probability_right", thin(inkText))}},
+			{X: x, Y: probability("P(right block)", "probability"), Guides: switches, Marks: []Mark{line("observer", "", "block_posterior", thin(inkBlue))}},
 			{X: x, Y: block, Guides: append(switches, across(0)...), Marks: []Mark{line("network", "", "block", thin(inkText))}},
 		}}
 }
@@ -232,7 +232,7 @@ func (r *Run) observationEffect() *Figure {
 	}
 	return &Figure{Name: "observation-effect", Title: "Effect of one observation", Caption: "What one observation alone adds to the state (the step with it less the same step without), along either readout. The stimulus belief integrates evidence; the block belief is pulled along, as the paper’s coupling of the two inferences wants.",
 		Panels: []*Panel{{X: x, Y: Axis{Label: "effect on the state", Name: "effect"}, Guides: append(across(0), upright(0)...),
-			Marks: []Mark{mark("block", stroke{inkPurple, nil, lineData}), mark("stimulus", stroke{inkText, nil, lineData})}}}}
+			Marks: []Mark{mark("block", stroke{ink: inkPurple, width: lineData}), mark("stimulus", stroke{ink: inkText, width: lineData})}}}}
 }
 
 func (r *Run) feedbackEffect() *Figure {
@@ -241,15 +241,12 @@ func (r *Run) feedbackEffect() *Figure {
 		Caption: "What the feedback alone adds to the state on the next trial’s first blank step, by action and outcome: mean ± standard deviation. " +
 			"The paper finds no influence after training; compare the scale with that of one observation."}
 	names, rows := []string{}, [][2]string{}
-	for _, outcome := range t.values("outcome") {
-		for _, action := range t.where("outcome", outcome).values("action") {
-			side := map[string]string{"-1": "left", "1": "right", "0": "none"}[action]
-			if outcome == "time-out" {
-				names = append(names, outcome)
-			} else {
-				names = append(names, side+", "+outcome)
+	for _, outcome := range slices.Backward(t.values("outcome")) { // rows begin at the bottom
+		for _, side := range []struct{ action, name string }{{"0", ""}, {"1", "right, "}, {"-1", "left, "}} {
+			if t.where("outcome", outcome, "action", side.action).has() {
+				names = append(names, side.name+outcome)
+				rows = append(rows, [2]string{outcome, side.action})
 			}
-			rows = append(rows, [2]string{outcome, action})
 		}
 	}
 	for _, readout := range []string{"stimulus", "block"} {
@@ -262,7 +259,7 @@ func (r *Run) feedbackEffect() *Figure {
 				color = inkMuted
 			}
 			for k := range y {
-				m := Mark{Key: "feedback-" + row[0], Look: Dots, Stroke: stroke{color, nil, lineData}, X: []float64{y[k]}, Y: []float64{float64(i)},
+				m := Mark{Key: "feedback-" + row[0], Look: Dots, Stroke: stroke{ink: color, width: lineData}, X: []float64{y[k]}, Y: []float64{float64(i)},
 					XLow: []float64{y[k] - sd[k]}, XHigh: []float64{y[k] + sd[k]}, Radius: 2.4}
 				p.Marks = append(p.Marks, m)
 			}
@@ -277,9 +274,9 @@ func (r *Run) impulse() *Figure {
 	f := &Figure{Name: "impulse", Title: "How long an input lasts", Wide: true, Columns: 2, Aspect: .6,
 		Caption: "What one input adds to the state and what is left of it RNN steps later: an observation of 1 on either side, a reward of +1, a penalty of −1. Mean ± standard deviation over recorded states. " +
 			"What is left along the block readout must outlast the trial."}
-	looks := map[string]stroke{"right": strokeOf("right"), "left": strokeOf("left"), "reward": {inkGreen, dashed, lineData}, "penalty": {inkMuted, dashed, lineData}}
+	looks := map[string]stroke{"right": strokeOf("right"), "left": strokeOf("left"), "reward": {ink: inkGreen, dash: dashed, width: lineData}, "penalty": {ink: inkMuted, dash: dashed, width: lineData}}
 	for _, readout := range []Axis{stimulus, block} {
-		p := &Panel{X: Axis{Label: "RNN steps after the input", Name: "lag"}, Y: readout, Guides: across(0)}
+		p := &Panel{X: Axis{Label: "RNN steps after the input", Name: "lag", Whole: true}, Y: readout, Guides: across(0)}
 		for _, in := range t.values("input") {
 			some := t.where("input", in)
 			m := Mark{Key: "input-" + in, Label: in, Look: Line, Stroke: looks[in], X: some.numbers("lag"), Y: some.numbers(readout.Name)}
@@ -384,7 +381,7 @@ func (r *Run) field(system, coordinates string) *Figure {
 			if !ok {
 				color = inkFaint
 			}
-			p.Marks = append(p.Marks, Mark{Key: "basin", Look: Arrows, Stroke: stroke{color, nil, .6}, Width: fast,
+			p.Marks = append(p.Marks, Mark{Key: "basin", Look: Arrows, Stroke: stroke{ink: color, width: .6}, Width: fast,
 				X: rows.numbers("x"), Y: rows.numbers("y"), U: rows.numbers("dx"), V: rows.numbers("dy")})
 		}
 		p.Marks = append(p.Marks, restPoints(here, x.Name, y.Name)...)
@@ -440,8 +437,8 @@ func spread(v []float64, list []int) float64 {
 // restPoints are fixed and slow points in a panel.
 func restPoints(t *Table, x, y string) []Mark {
 	px, py, tau := t.numbers(x), t.numbers(y), t.numbers("time_constant")
-	stable := Mark{Key: "fixed-points", Label: "fixed point", Look: Dots, Stroke: stroke{inkText, nil, lineData}, Radius: 3}
-	slow := Mark{Key: "slow-points", Label: "slow point", Look: Dots, Stroke: stroke{inkMuted, nil, lineData}, Radius: 1.4}
+	stable := Mark{Key: "fixed-points", Label: "fixed point", Look: Dots, Stroke: stroke{ink: inkText, width: lineData}, Radius: 3}
+	slow := Mark{Key: "slow-points", Label: "slow point", Look: Dots, Stroke: stroke{ink: inkMuted, width: lineData}, Radius: 1.4}
 	for i := range px {
 		m, word := &stable, "stable"
 		if t.text("kind")[i] != "fixed" {
@@ -469,7 +466,7 @@ func (r *Run) eigenvalues() *Figure {
 	points := r.table("fixed_points").where("system", "network")
 	f := &Figure{Name: "eigenvalues", Title: "Spectra at fixed points", Wide: true, Columns: 3, Aspect: .9,
 		Caption: "Eigenvalues of the Jacobian at the network’s fixed points, under six constant inputs; the circle is |λ| = 1. Whatever stands out by the circle is a slow direction, which can hold a belief; the rest of the network forgets within a few steps."}
-	circle := Mark{Key: "unit-circle", Look: Line, Stroke: stroke{inkFaint, nil, .6}, Silent: true}
+	circle := Mark{Key: "unit-circle", Look: Line, Stroke: stroke{ink: inkFaint, width: .6}, Silent: true}
 	for k := range 91 {
 		s, c := math.Sincos(float64(k) * math.Pi / 45)
 		circle.X, circle.Y = append(circle.X, c), append(circle.Y, s)
@@ -484,7 +481,7 @@ func (r *Run) eigenvalues() *Figure {
 			value, label string
 			ink          ink
 		}{{"1", "stable point", inkText}, {"0", "unstable point", inkRed}} {
-			m := Mark{Key: "stable-" + stable.value, Label: stable.label, Look: Dots, Stroke: stroke{stable.ink, nil, lineData}, Radius: 1.3}
+			m := Mark{Key: "stable-" + stable.value, Label: stable.label, Look: Dots, Stroke: stroke{ink: stable.ink, width: lineData}, Radius: 1.3}
 			for _, point := range points.where("condition", c.key, "kind", "fixed", "stable", stable.value).text("point") {
 				rows := some.where("point", point)
 				m.X, m.Y = append(m.X, rows.numbers("real")...), append(m.Y, rows.numbers("imaginary")...)

@@ -15,7 +15,7 @@ import (
 
 // The house style: one sans-serif face at two sizes, thin grey axes, no frames,
 // no grid; ink for the network, hues that stay apart for colour-blind eyes for
-// everybody else, and never a hue alone: groups differ in their dashes.
+// everybody else, and never a hue alone: groups differ in their dashes and points.
 const (
 	fontFamily = "Liberation Sans, Arial, Helvetica, sans-serif"
 
@@ -93,12 +93,24 @@ func rung(i, n int) ink {
 	return ramp[(i*(len(ramp)-1)+(n-1)/2)/(n-1)]
 }
 
-// stroke is how a key's lines look.
+// stroke is how a key's lines and points look.
 type stroke struct {
 	ink   ink
 	dash  []vg.Length
 	width vg.Length
+	shape shape // of points
 }
+
+// shape is that of points.
+type shape int
+
+const (
+	disc    shape = iota // of networks and students
+	peak                 // triangles up, down, squares and diamonds: Bayesian actors
+	valley               //
+	square               //
+	diamond              //
+)
 
 var (
 	dashed = []vg.Length{3.5, 2}
@@ -107,24 +119,27 @@ var (
 
 // strokes are those of known players; see players.csv in docs/analysis.md.
 var strokes = map[string]stroke{
-	"network":                   {inkText, nil, lineHeavy},
-	"radd-pca":                  {inkGreen, nil, lineData},
-	"radd-full":                 {inkAmber, nil, lineData},
-	"traditional":               {inkPink, nil, lineData},
-	"bayes-difference":          {inkBlue, dashed, lineData},
-	"bayes-published":           {inkPurple, dashed, lineData},
-	"bayes-full":                {inkSky, dashed, lineData},
-	"bayes-blockless":           {inkMuted, dashed, lineData},
-	"bayes-side-hidden":         {inkTeal, dotted, lineData},
-	"bayes-feedback-blind":      {inkBrown, dotted, lineData},
-	"bayes-semi-markov":         {inkSky, dotted, lineData},
-	"bayes-exponential":         {inkPink, dotted, lineData},
-	"network-feedback-zeroed":   {inkRed, nil, lineData},
-	"network-feedback-inverted": {inkAmber, nil, lineData},
-	"network-feedback-shuffled": {inkPurple, nil, lineData},
-	"left":                      {inkBlue, nil, lineData},
-	"right":                     {inkRed, nil, lineData},
+	"network":                   {ink: inkText, width: lineHeavy},
+	"radd-pca":                  {ink: inkGreen, width: lineData},
+	"radd-full":                 {ink: inkAmber, width: lineData},
+	"traditional":               {ink: inkPink, width: lineData},
+	"bayes-difference":          {inkBlue, dashed, lineData, peak},
+	"bayes-published":           {inkPurple, dashed, lineData, valley},
+	"bayes-full":                {inkSky, dashed, lineData, diamond},
+	"bayes-blockless":           {inkMuted, dashed, lineData, square},
+	"bayes-side-hidden":         {inkTeal, dotted, lineData, peak},
+	"bayes-feedback-blind":      {inkBrown, dotted, lineData, valley},
+	"bayes-semi-markov":         {inkRed, dotted, lineData, diamond},
+	"bayes-exponential":         {inkPink, dotted, lineData, square},
+	"network-feedback-zeroed":   {ink: inkRed, width: lineData},
+	"network-feedback-inverted": {ink: inkAmber, width: lineData},
+	"left":                      {ink: inkBlue, width: lineData},
+	"right":                     {ink: inkRed, width: lineData},
+	"network-feedback-shuffled": {ink: inkPurple, width: lineData},
 }
+
+// mouseInks are those of mice, one after the other: their dots are rings.
+var mouseInks = []ink{inkBrown, inkPink, inkSky}
 
 // strokeOf returns how a player's lines look.
 func strokeOf(key string) stroke {
@@ -132,12 +147,12 @@ func strokeOf(key string) stroke {
 		return s
 	}
 	if strings.HasPrefix(key, "traditional-") {
-		return stroke{inkPink, dotted, lineData}
+		return stroke{ink: inkPink, dash: dotted, width: lineData}
 	}
-	if strings.HasPrefix(key, "mice") {
-		return stroke{inkBrown, nil, lineData}
+	if isMouse(key) {
+		return stroke{ink: inkBrown, width: lineData}
 	}
-	return stroke{inkMuted, nil, lineData}
+	return stroke{ink: inkMuted, width: lineData}
 }
 
 func face(size vg.Length) font.Font {
@@ -174,8 +189,9 @@ func plotOf() *plot.Plot {
 
 // ticks puts marks at round numbers.
 type ticks struct {
-	most int // labels
-	log  bool
+	most  int // labels
+	log   bool
+	whole bool // at none between whole numbers
 }
 
 // Ticks implements plot.Ticker.
@@ -184,6 +200,9 @@ func (t ticks) Ticks(low, high float64) []plot.Tick {
 		return logTicks(low, high)
 	}
 	step := roundStep((high - low) / float64(t.most))
+	if t.whole && step != math.Trunc(step) {
+		step = max(1, roundStep(2*step)) // 2.5 gives 5
+	}
 	if !(step > 0) || math.IsInf(step, 0) {
 		return []plot.Tick{{Value: low, Label: number(low)}}
 	}
@@ -198,22 +217,40 @@ func (t ticks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
+// manyDecades is from how many on a logarithmic axis has no ticks within them, and
+// labels at some alone.
+const manyDecades = 6
+
 func logTicks(low, high float64) []plot.Tick {
 	var list []plot.Tick
+	decades := math.Log10(high / low)
+	every, within := 1, 10.
+	if decades >= manyDecades {
+		every, within = int(math.Ceil(decades/5)), 2
+	}
 	for e := math.Floor(math.Log10(low)); math.Pow(10, e) <= high*1.0001; e++ {
-		for m := 1.; m < 10; m++ {
+		for m := 1.; m < within; m++ {
 			v := m * math.Pow(10, e)
 			if v < low*.9999 || v > high*1.0001 {
 				continue
 			}
 			label := ""
-			if m == 1 || high/low < 20 && (m == 2 || m == 5) {
-				label = number(v)
+			if m == 1 && int(e)%every == 0 || high/low < 60 && (m == 2 || m == 5) {
+				label = power(v)
 			}
 			list = append(list, plot.Tick{Value: v, Label: label})
 		}
 	}
 	return list
+}
+
+// power writes a number on a logarithmic axis: 0.01, 1e−5.
+func power(x float64) string {
+	if x >= 1e-3 && x < 1e5 {
+		return number(x)
+	}
+	e := math.Floor(math.Log10(x) + 1e-9)
+	return minus(fmt.Sprintf("%.3g", x/math.Pow(10, e))) + "e" + minus(fmt.Sprint(int(e)))
 }
 
 // roundStep returns the least of 1, 2, 2.5, 5 times a power of ten that is not
