@@ -69,7 +69,7 @@ type runner struct {
 	Options
 	here    process
 	scratch string
-	work    chan func()
+	work    chan func()    // has room for one: while that waits, the next shard is claimed
 	working sync.WaitGroup // jobs handed out
 	cancel  context.CancelCauseFunc
 	opened  int // shards
@@ -104,7 +104,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	defer os.RemoveAll(scratch)
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &runner{Sweep: s, Options: opt, here: self(), scratch: scratch, work: make(chan func()), cancel: cancel, open: map[string]*openShard{}}
+	r := &runner{Sweep: s, Options: opt, here: self(), scratch: scratch, work: make(chan func(), 1), cancel: cancel, open: map[string]*openShard{}}
 	r.summary = Summary{Out: s.Out, Jobs: opt.Jobs}
 	if err := r.count(); err != nil {
 		return r.summary, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"radd/graph"
 	"radd/internal/input"
@@ -96,7 +97,9 @@ type Key struct {
 const maxSteps = math.MaxInt32 // the gradient step is one 32-bit word of the generator's counter
 
 // Keys lists every key of the configuration in the order of the file.
-func Keys() []Key {
+func Keys() []Key { return slices.Clone(allKeys()) }
+
+var allKeys = sync.OnceValue(func() []Key {
 	always := func(*Config) bool { return true }
 	oneOf := func(field func(*Config) any, values ...string) func(*Config) bool {
 		return func(c *Config) bool {
@@ -202,7 +205,7 @@ func Keys() []Key {
 			func(c *Config) any { return k.Field(&c.Task) }, always}) // task.Config.Resolve checks these
 	}
 	return keys
-}
+})
 
 // Value returns the key's value in c.
 func (k Key) Value(c *Config) any { return pointee(k.field(c)) }
@@ -240,7 +243,7 @@ func (k Key) Type() string {
 // Set assigns a key from its text, as on a command line: source names the flag
 // or file in errors.
 func (c *Config) Set(source, name, text string) error {
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		if k.Name != name {
 			continue
 		}
@@ -297,7 +300,7 @@ func (c *Config) Read(source string, data []byte) error {
 // Resolve returns the configuration with implied values filled in, or an
 // *input.Error that names the first key whose value cannot be used.
 func (c Config) Resolve() (Config, error) {
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		if !k.valid(&c) {
 			return c, &input.Error{Field: k.Name, Found: fmt.Sprint(k.Value(&c)), Allowed: k.Allowed}
 		}
@@ -313,7 +316,7 @@ func (c Config) YAML() ([]byte, error) { return strictyaml.Encode(c) }
 // Differs returns an *input.Error that names the first key in which another
 // configuration would be another run.
 func (c *Config) Differs(other *Config) error {
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		is, would := fmt.Sprint(k.Value(c)), fmt.Sprint(k.Value(other))
 		if k.Identity && is != would {
 			return &input.Error{Field: k.Name, Found: cmp.Or(would, "none"), Allowed: cmp.Or(is, "none") + ", as the run was started with",
@@ -355,7 +358,7 @@ func validDevice(d string) bool {
 // didYouMean names the known key nearest to a misspelt one.
 func didYouMean(name string) string {
 	best, distance := "", min(4, len(name))
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		if d := editDistance(name, k.Name); d < distance {
 			best, distance = k.Name, d
 		}
