@@ -37,6 +37,9 @@ type played struct {
 	pairs []map[string]share
 }
 
+// crossEntropy is the measure of nats, which is a share of observations.
+const crossEntropy = "cross_entropy_per_observation"
+
 // switchTrials is the number of trials after a block switch that are followed: no
 // default block is shorter.
 const switchTrials = 20
@@ -89,6 +92,8 @@ func (p *played) add(r *train.TrialRow, within int) {
 		concordance = "concordant"
 	}
 	count("rnn_steps_per_trial", float64(r.RNNSteps))
+	nats := pair[crossEntropy]
+	pair[crossEntropy] = share{nats.of + r.CrossEntropy, nats.over + float64(r.Observations)}
 	truth("action_rate", r.Action != 0)
 	truth("correct_per_trial", r.Correct)
 	if r.Action != 0 {

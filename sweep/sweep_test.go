@@ -521,7 +521,9 @@ func TestCompare(t *testing.T) {
 	}
 	one := compare(runs[:1], runs[1:2])
 	for name, want := range map[string]task.Ratio{"rnn_steps_per_trial": s.RNNStepsPerTrial, "action_rate": s.ActionRate, "correct_per_trial": s.CorrectPerTrial,
-		"correct_per_action": s.CorrectPerAction, "correct_concordant": s.CorrectConcordant, "correct_zero_strength_discordant": s.CorrectZeroStrengthDiscordant} {
+		"correct_per_action": s.CorrectPerAction, "correct_concordant": s.CorrectConcordant, "correct_discordant": s.CorrectDiscordant,
+		"correct_zero_strength_concordant": s.CorrectZeroStrengthConcordant, "correct_zero_strength_discordant": s.CorrectZeroStrengthDiscordant,
+		"cross_entropy_per_observation": s.CrossEntropyPerObservation} {
 		if math.Abs(float64(one[name].A-want)) > 1e-12 {
 			t.Errorf("%s is %v, the rollout's %v", name, one[name].A, want)
 		}
