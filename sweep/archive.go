@@ -232,10 +232,20 @@ func (a *archive) read(network, name string) ([]byte, error) {
 	return data, nil
 }
 
+// lacks is the error of a network that is not in its shard.
+func (a *archive) lacks(network string) error {
+	return &input.Error{File: a.path, Field: network, Found: "no such network in its shard: another version of the program named it otherwise",
+		Do: "use that version, or begin the sweep again in another out"}
+}
+
 // json reads a JSON file of a network.
 func (a *archive) json(network, name string, into any) error {
 	data, err := a.read(network, name)
-	if err == nil {
+	switch {
+	case err != nil:
+	case data == nil:
+		return a.lacks(network)
+	default:
 		err = json.Unmarshal(data, into)
 	}
 	if err != nil {
