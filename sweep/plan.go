@@ -13,8 +13,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
@@ -248,13 +250,20 @@ type speeds map[string]float64
 // paper's take between 3 and 5.
 const trainedSteps = 5
 
+// timedSteps are the gradient steps whose median a size's speed is, fewer where
+// they take longer than timedFor.
+const (
+	timedSteps = 15
+	timedFor   = 300 * time.Millisecond
+)
+
 // cost estimates the seconds of one core that a network takes.
 func (s *Sweep) cost(ctx context.Context, c train.Config, known speeds) (float64, error) {
 	key := fmt.Sprint(c.Hidden, c.Dtype)
 	perStep, ok := known[key]
 	if !ok {
 		c := c
-		c.GradientSteps, c.Device, c.Teacher, c.Init, c.Task.Blocks = 4, "cpu", "", "", 1
+		c.GradientSteps, c.Device, c.Teacher, c.Init, c.Task.Blocks = 1+timedSteps, "cpu", "", "", 1
 		if c.Objective == "soft-cross-entropy" {
 			c.Objective = "cross-entropy"
 		}
@@ -263,11 +272,16 @@ func (s *Sweep) cost(ctx context.Context, c train.Config, known speeds) (float64
 			return 0, err
 		}
 		defer f.Close()
-		f.Advance(ctx, []int{0}, 1)
-		first := f.State(0)
-		f.Advance(ctx, []int{0}, 3)
-		last := f.State(0)
-		perStep = (last.Seconds - first.Seconds) / float64(max(last.RNNSteps-first.RNNSteps, 1))
+		f.Advance(ctx, []int{0}, 1) // the first is slower
+		var took []float64
+		for begun := time.Now(); len(took) < timedSteps && (len(took) < 3 || time.Since(begun) < timedFor); {
+			before := f.State(0)
+			f.Advance(ctx, []int{0}, 1)
+			after := f.State(0)
+			took = append(took, (after.Seconds-before.Seconds)/float64(max(after.RNNSteps-before.RNNSteps, 1)))
+		}
+		slices.Sort(took)
+		perStep = took[len(took)/2]
 		known[key] = perStep
 	}
 	t := &c.Task

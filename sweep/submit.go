@@ -88,7 +88,8 @@ func (s *Sweep) Prepare(ctx context.Context, program string) (*Submission, error
 
 // script returns the job array's script. On the warning before the time limit,
 // and on preemption, the program stops behind a checkpoint and the script puts the
-// task back into the queue; so too a few times where the program was killed. The
+// task back into the queue; so too a few times where the program was killed, but
+// not where the job was cancelled. The
 // program is a step of the job (srun): a step has SIGTERM when a preempted job's
 // time of grace begins, the script only when it ends.
 func script(o Slurm, tasks int, program, file, out string) string {
@@ -123,17 +124,20 @@ func script(o Slurm, tasks int, program, file, out string) string {
 		option("%s", x)
 	}
 	fmt.Fprintf(&b, `
+task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # the array's last task has the job number of them all
+trap 'warned=yes; scancel --signal=TERM "$task"' USR1 TERM # to the step: srun itself would kill it
 srun --ntasks=1 --cpus-per-task=%d --input=none %s sweep run %s --no-wait --jobs %d &
 child=$!
-trap 'kill -TERM "$child" 2>/dev/null' USR1 TERM
-while :; do
+warned=yes
+while [[ $warned ]]; do # a signal ends the wait
+	warned=
 	wait "$child"
 	code=$?
-	kill -0 "$child" 2>/dev/null || break # else a signal ended the wait
 done
-echo "task $SLURM_ARRAY_TASK_ID ended with $code"
-if ((code == %d || code > 128 && ${SLURM_RESTART_COUNT:-0} < 5)); then
-	scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"
+echo "$task ended with $code"
+state=$(squeue --noheader --job="$task" --format=%%T) # of one that was cancelled it is another
+if [[ $state == RUNNING ]] && ((code == %d || code > 128 && ${SLURM_RESTART_COUNT:-0} < 5)); then
+	scontrol requeue "$task"
 	sleep 60 # until Slurm ends this one
 fi
 exit "$code"
