@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"radd/internal/input"
 	"radd/internal/parquet"
@@ -191,6 +192,8 @@ func Compare(ctx context.Context, a, b []string, margin float64, opt train.Optio
 		}
 	}
 	measures := sortedKeys(seen)
+	curve := func(measure string) int { return strings.Count(measure, ":") }
+	slices.SortStableFunc(measures, func(a, b string) int { return curve(a) - curve(b) }) // figures, then points of curves
 	var tables [2][][][]share
 	for k, set := range sets {
 		for _, p := range set {
@@ -224,7 +227,7 @@ func Compare(ctx context.Context, a, b []string, margin float64, opt train.Optio
 			slices.Sort(s)
 			d.Low, d.High = task.Ratio(percentile(s, .025)), task.Ratio(percentile(s, .975))
 			d.Different = d.Low > 0 || d.High < 0
-			d.Equivalent = percentile(s, .05) > -float64(d.Margin) && percentile(s, .95) < float64(d.Margin)
+			d.Equivalent = percentile(s, .05) >= -float64(d.Margin) && percentile(s, .95) <= float64(d.Margin)
 		}
 		list = append(list, d)
 	}

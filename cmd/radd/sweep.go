@@ -171,7 +171,10 @@ func (c *sweepStatusCommand) Run(a *app) error {
 		return err
 	}
 	left := "unknown: nothing runs, or nothing like it is finished"
-	if st.Remaining != nil {
+	switch {
+	case st.Waiting+st.Running == 0:
+		left = "nothing"
+	case st.Remaining != nil:
 		left = time.Duration(*st.Remaining * 1e9).Round(time.Second).String()
 	}
 	rows := [][]string{

@@ -214,6 +214,16 @@ class Files(unittest.TestCase):
         double = {k: v.astype(np.float64) for k, v in weights.items()}
         for name, value in radd.from_torch(radd.to_torch(double)).items():
             np.testing.assert_array_equal(value, double[name])
+        class Theirs(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.head = net["core"], net["readout"]
+
+        theirs = radd.from_torch(Theirs())
+        for name in radd.PARAMETERS:
+            np.testing.assert_array_equal(theirs[name], weights[name])
+        with self.assertRaises(ValueError):
+            radd.from_torch(torch.nn.RNN(3, 4, num_layers=2))
         with self.assertRaises(ValueError):
             radd.from_torch({"core.weight": net["readout"].bias}, self.dir / "bad.safetensors")
 
