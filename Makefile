@@ -127,7 +127,7 @@ check-format: ## sources are as gofmt -s writes them
 .PHONY: check-shell
 check-shell: ## shell scripts pass shellcheck, where it is
 	@echo "== shellcheck"
-	@if command -v shellcheck >/dev/null; then shellcheck bench/gpu-check .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck bench/gpu-check .ci/run .ci/slurm .ci/python; \
 	else echo "apt-get install shellcheck on Debian"; echo "NOT RUN: shellcheck"; fi
 
 .PHONY: check-vet

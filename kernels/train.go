@@ -14,6 +14,7 @@ type Batch[F Float] struct {
 	Tapes    []*Tape[F]
 	Teachers []*Tape[F] // of the tapes, in their order; none without a teacher
 	sessions []task.Session
+	scratch  []F // of Train: the gradient, θ and the velocity
 }
 
 // BatchOf returns a batch for the network's gradient steps.
@@ -70,19 +71,36 @@ func (b *Batch[F]) Record(loss float64, grad []F) Record {
 // backend, by its Forward, Backward and Update: the specification of
 // Backend.Train. It stops early when ctx ends or with net.Err.
 func Train[F Float](ctx context.Context, backend Backend[F], net *Network[F], gradientSteps int) {
-	batch := BatchOf(net)
-	grad := make([]F, len(net.Theta))
-	before := make([]F, 2*len(grad))
+	BatchOf(net).Train(ctx, backend, net, gradientSteps)
+}
+
+// Fits reports whether the batch is one for the network's gradient steps.
+func (b *Batch[F]) Fits(net *Network[F]) bool {
+	if len(b.Tapes) != net.Sessions || b.Tapes[0].N != net.Shape.N {
+		return false
+	}
+	if net.Teacher == nil {
+		return len(b.Teachers) == 0
+	}
+	return len(b.Teachers) > 0 && b.Teachers[0].N == net.Teacher.Shape.N
+}
+
+// Train is [Train] in the batch, which must fit the network. What the batch held
+// before makes no difference.
+func (b *Batch[F]) Train(ctx context.Context, backend Backend[F], net *Network[F], gradientSteps int) {
+	n := len(net.Theta)
+	b.scratch = extend(b.scratch, 3*n)
+	grad, before := b.scratch[:n], b.scratch[n:3*n]
 	net.Records = slices.Grow(net.Records, gradientSteps)
 	for range gradientSteps {
 		if ctx.Err() != nil || net.Err != nil {
 			return
 		}
-		batch.Draw(net.Sampler, net.Seed, net.Step)
-		batch.Teach(backend, net)
-		loss := backend.Forward(net.Theta, net.Objective, batch.Tapes)
-		backend.Backward(net.Theta, net.Objective, batch.Tapes, 1, grad)
-		record := batch.Record(loss, grad)
+		b.Draw(net.Sampler, net.Seed, net.Step)
+		b.Teach(backend, net)
+		loss := backend.Forward(net.Theta, net.Objective, b.Tapes)
+		backend.Backward(net.Theta, net.Objective, b.Tapes, 1, grad)
+		record := b.Record(loss, grad)
 		if net.Err = record.Check(net.Step + 1); net.Err != nil {
 			return
 		}

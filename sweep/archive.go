@@ -3,6 +3,7 @@ package sweep
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"radd/distill"
 	"radd/internal/input"
@@ -96,6 +98,7 @@ const maxComment = 1<<16 - 1
 // stored.
 func writeArchive(w io.Writer, entries []*entry) error {
 	z := zip.NewWriter(w)
+	z.RegisterCompressor(zip.Deflate, deflate)
 	d := digest{Networks: len(entries)}
 	for _, e := range entries {
 		result, err := json.Marshal(e.result)
@@ -152,6 +155,32 @@ func writeArchive(w io.Writer, entries []*entry) error {
 	return z.Close()
 }
 
+// deflaters are writers that compress fast: their tables are large beside the
+// files of a small network, and are used again.
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic("sweep: a level of compression that flate does not know")
+	}
+	return w
+}}
+
+// deflate returns a compressor as zip.Writer asks for.
+func deflate(to io.Writer) (io.WriteCloser, error) {
+	w := deflaters.Get().(*flate.Writer)
+	w.Reset(to)
+	return &deflater{w}, nil
+}
+
+// deflater is a compressor that is kept for the next when it is closed.
+type deflater struct{ *flate.Writer }
+
+func (d *deflater) Close() error {
+	err := d.Writer.Close()
+	deflaters.Put(d.Writer)
+	return err
+}
+
 // unknown is the error of a name that no finished network has.
 func unknown(path, name string) error {
 	return &input.Error{File: path, Field: name, Found: "no finished network of that name", Do: "see radd sweep collect's table of networks"}
@@ -203,10 +232,20 @@ func (a *archive) read(network, name string) ([]byte, error) {
 	return data, nil
 }
 
+// lacks is the error of a network that is not in its shard.
+func (a *archive) lacks(network string) error {
+	return &input.Error{File: a.path, Field: network, Found: "no such network in its shard: another version of the program named it otherwise",
+		Do: "use that version, or begin the sweep again in another out"}
+}
+
 // json reads a JSON file of a network.
 func (a *archive) json(network, name string, into any) error {
 	data, err := a.read(network, name)
-	if err == nil {
+	switch {
+	case err != nil:
+	case data == nil:
+		return a.lacks(network)
+	default:
 		err = json.Unmarshal(data, into)
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"radd/internal/input"
 	"radd/internal/parquet"
@@ -37,7 +38,10 @@ type played struct {
 	pairs []map[string]share
 }
 
-// switchTrials is the number of trials after a block switch that are followed: no
+// crossEntropy is the measure of nats, which is a share of observations.
+const crossEntropy = "cross_entropy_per_observation"
+
+// switchTrials is the number of trials from a block's start that are followed: no
 // default block is shorter.
 const switchTrials = 20
 
@@ -89,6 +93,8 @@ func (p *played) add(r *train.TrialRow, within int) {
 		concordance = "concordant"
 	}
 	count("rnn_steps_per_trial", float64(r.RNNSteps))
+	nats := pair[crossEntropy]
+	pair[crossEntropy] = share{nats.of + r.CrossEntropy, nats.over + float64(r.Observations)}
 	truth("action_rate", r.Action != 0)
 	truth("correct_per_trial", r.Correct)
 	if r.Action != 0 {
@@ -106,12 +112,32 @@ func (p *played) add(r *train.TrialRow, within int) {
 	if r.Strength == 0 {
 		signed = 0
 	}
-	truth(fmt.Sprintf("psychometric: right at %+g, %s block", signed, block), r.Action > 0)
+	outcome := "error"
+	switch {
+	case r.Correct:
+		outcome = "correct"
+	case r.Action == 0:
+		outcome = "time-out"
+	}
+	for _, o := range []string{"correct", "error", "time-out"} {
+		truth(fmt.Sprintf("outcomes: %s at %g", o, r.Strength), o == outcome)
+	}
+	count(fmt.Sprintf("chronometric: rnn_steps at %g", r.Strength), float64(r.RNNSteps))
 	count(fmt.Sprintf("chronometric: rnn_steps at %g, %s", r.Strength, concordance), float64(r.RNNSteps))
-	if r.Block > 0 && within < switchTrials {
-		truth(fmt.Sprintf("after a switch: correct in trial %02d", within+1), r.Correct)
+	if r.Action != 0 {
+		truth(fmt.Sprintf("psychometric: right at %+g, %s block", signed, block), r.Action > 0)
+		count(fmt.Sprintf("rnn_steps by outcome: %s, %s", outcome, concordance), float64(r.RNNSteps))
+		truth(fmt.Sprintf("by observations: correct after %02d", r.Observations), r.Correct)
+	}
+	if within >= switchTrials {
+		return
+	}
+	truth(fmt.Sprintf("within a block: correct in trial %02d, %s", within+1, concordance), r.Correct)
+	if r.Block > 0 && r.Action != 0 {
+		toward := r.Action == r.BlockSide
+		truth(fmt.Sprintf("recovery: toward the block in trial %02d", within+1), toward)
 		if r.Strength == 0 {
-			truth(fmt.Sprintf("after a switch: to the block at 0, trials %02d to %02d", within/5*5+1, within/5*5+5), r.Action == r.BlockSide)
+			truth(fmt.Sprintf("recovery: toward the block at 0, trials %02d to %02d", within/5*5+1, within/5*5+5), toward)
 		}
 	}
 }
@@ -166,6 +192,8 @@ func Compare(ctx context.Context, a, b []string, margin float64, opt train.Optio
 		}
 	}
 	measures := sortedKeys(seen)
+	curve := func(measure string) int { return strings.Count(measure, ":") }
+	slices.SortStableFunc(measures, func(a, b string) int { return curve(a) - curve(b) }) // figures, then points of curves
 	var tables [2][][][]share
 	for k, set := range sets {
 		for _, p := range set {
@@ -199,7 +227,7 @@ func Compare(ctx context.Context, a, b []string, margin float64, opt train.Optio
 			slices.Sort(s)
 			d.Low, d.High = task.Ratio(percentile(s, .025)), task.Ratio(percentile(s, .975))
 			d.Different = d.Low > 0 || d.High < 0
-			d.Equivalent = percentile(s, .05) > -float64(d.Margin) && percentile(s, .95) < float64(d.Margin)
+			d.Equivalent = percentile(s, .05) >= -float64(d.Margin) && percentile(s, .95) <= float64(d.Margin)
 		}
 		list = append(list, d)
 	}

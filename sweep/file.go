@@ -273,7 +273,7 @@ func spanned(path, where string, grid map[string]any) ([]axis, error) {
 		if err != nil {
 			return nil, &input.Error{File: path, Field: field, Found: err.Error(), Allowed: "values of the key in a list, or whole numbers as FIRST..LAST"}
 		}
-		if !k.Identity && key != "gradient-steps" {
+		if !k.Identity && key != "gradient-steps" && key != "teacher" { // a teacher's sum is of the identity
 			return nil, &input.Error{File: path, Field: field, Found: "a key that makes no other network", Do: "set it under base"}
 		}
 		a := axis{key, pieces}

@@ -13,8 +13,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
@@ -134,10 +136,17 @@ func (s *Sweep) readPlans() error {
 			return &input.Error{File: s.Path, Field: "rollout, distill", Found: b, Allowed: a + ", as the sweep was started with", Do: "choose another out"}
 		}
 		s.plans = append(s.plans, p)
-		for i, ranges := range p.Shards {
-			s.shards = append(s.shards, &shard{fmt.Sprintf("%04d-%06d", k, i), p, ranges})
-		}
+		s.shards = append(s.shards, p.list(k)...)
 	}
+}
+
+// list returns the shards of plan k, from 1.
+func (p *plan) list(k int) []*shard {
+	var list []*shard
+	for i, ranges := range p.Shards {
+		list = append(list, &shard{fmt.Sprintf("%04d-%06d", k, i), p, ranges})
+	}
+	return list
 }
 
 // missing returns the networks of the file that no plan has, as ranges.
@@ -241,13 +250,20 @@ type speeds map[string]float64
 // paper's take between 3 and 5.
 const trainedSteps = 5
 
+// timedSteps are the gradient steps whose median a size's speed is, fewer where
+// they take longer than timedFor.
+const (
+	timedSteps = 15
+	timedFor   = 300 * time.Millisecond
+)
+
 // cost estimates the seconds of one core that a network takes.
 func (s *Sweep) cost(ctx context.Context, c train.Config, known speeds) (float64, error) {
 	key := fmt.Sprint(c.Hidden, c.Dtype)
 	perStep, ok := known[key]
 	if !ok {
 		c := c
-		c.GradientSteps, c.Device, c.Teacher, c.Init, c.Task.Blocks = 4, "cpu", "", "", 1
+		c.GradientSteps, c.Device, c.Teacher, c.Init, c.Task.Blocks = 1+timedSteps, "cpu", "", "", 1
 		if c.Objective == "soft-cross-entropy" {
 			c.Objective = "cross-entropy"
 		}
@@ -256,11 +272,16 @@ func (s *Sweep) cost(ctx context.Context, c train.Config, known speeds) (float64
 			return 0, err
 		}
 		defer f.Close()
-		f.Advance(ctx, []int{0}, 1)
-		first := f.State(0)
-		f.Advance(ctx, []int{0}, 3)
-		last := f.State(0)
-		perStep = (last.Seconds - first.Seconds) / float64(max(last.RNNSteps-first.RNNSteps, 1))
+		f.Advance(ctx, []int{0}, 1) // the first is slower
+		var took []float64
+		for begun := time.Now(); len(took) < timedSteps && (len(took) < 3 || time.Since(begun) < timedFor); {
+			before := f.State(0)
+			f.Advance(ctx, []int{0}, 1)
+			after := f.State(0)
+			took = append(took, (after.Seconds-before.Seconds)/float64(max(after.RNNSteps-before.RNNSteps, 1)))
+		}
+		slices.Sort(took)
+		perStep = took[len(took)/2]
 		known[key] = perStep
 	}
 	t := &c.Task
@@ -278,63 +299,67 @@ func (s *Sweep) cost(ctx context.Context, c train.Config, known speeds) (float64
 	return steps*perStep + rollouts*(perStep/3+rolloutStep), nil
 }
 
-// Plan adds the networks that no plan has to the folder, if there are any, and
-// returns how many.
-func (s *Sweep) Plan(ctx context.Context) (int, error) {
+// draft returns a plan of the networks that no plan has, nil where there are none.
+func (s *Sweep) draft(ctx context.Context) (*plan, error) {
+	ranges, err := s.missing()
+	if err != nil || len(ranges) == 0 {
+		return nil, err
+	}
+	p := &plan{Sweep: string(s.text), file: s.File, grid: s.grid}
+	speeds := speeds{}
+	total := 0
+	for _, r := range ranges {
+		total += r[1] - r[0]
+	}
+	var open [][2]int // the shard that is being filled
+	room, alike := 0, ""
+	err = s.grid.blocks(ranges, func(from, to int, c train.Config) error {
+		most := s.Shard
+		if most == 0 {
+			seconds, err := s.cost(ctx, c, speeds)
+			if err != nil {
+				return err
+			}
+			const worth, limit, programs = 600, 1024, 16 // seconds; networks; that can share the work
+			most = int(max(1, min(limit, worth/seconds, float64(total)/programs)))
+		}
+		if kind := fmt.Sprint(c.Hidden, c.Dtype); kind != alike {
+			if len(open) > 0 {
+				p.Shards = append(p.Shards, open)
+			}
+			open, room, alike = nil, most, kind
+		}
+		for from < to {
+			n := min(room, to-from)
+			open = append(open, [2]int{from, from + n})
+			from, room = from+n, room-n
+			if room == 0 {
+				p.Shards = append(p.Shards, open)
+				open, room = nil, most
+			}
+		}
+		return nil
+	})
+	if len(open) > 0 {
+		p.Shards = append(p.Shards, open)
+	}
+	return p, err
+}
+
+// Plan adds the networks that no plan has to the folder, if there are any.
+func (s *Sweep) Plan(ctx context.Context) error {
 	for {
-		ranges, err := s.missing()
-		if err != nil || len(ranges) == 0 {
-			return 0, err
-		}
-		p := plan{Sweep: string(s.text)}
-		speeds := speeds{}
-		count, total := 0, 0
-		for _, r := range ranges {
-			total += r[1] - r[0]
-		}
-		var open [][2]int // the shard that is being filled
-		room, alike := 0, ""
-		err = s.grid.blocks(ranges, func(from, to int, c train.Config) error {
-			count += to - from
-			most := s.Shard
-			if most == 0 {
-				seconds, err := s.cost(ctx, c, speeds)
-				if err != nil {
-					return err
-				}
-				const worth, limit, programs = 600, 1024, 16 // seconds; networks; that can share the work
-				most = int(max(1, min(limit, worth/seconds, float64(total)/programs)))
-			}
-			if kind := fmt.Sprint(c.Hidden, c.Dtype); kind != alike {
-				if len(open) > 0 {
-					p.Shards = append(p.Shards, open)
-				}
-				open, room, alike = nil, most, kind
-			}
-			for from < to {
-				n := min(room, to-from)
-				open = append(open, [2]int{from, from + n})
-				from, room = from+n, room-n
-				if room == 0 {
-					p.Shards = append(p.Shards, open)
-					open, room = nil, most
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return 0, err
-		}
-		if len(open) > 0 {
-			p.Shards = append(p.Shards, open)
+		p, err := s.draft(ctx)
+		if err != nil || p == nil {
+			return err
 		}
 		data, err := json.Marshal(p)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		for _, dir := range []string{plansDir, shardsDir, workDir, claimsDir} {
 			if err := os.MkdirAll(filepath.Join(s.Out, dir), 0o755); err != nil {
-				return 0, err
+				return err
 			}
 		}
 		won, err := commit(filepath.Join(s.Out, plansDir, fmt.Sprintf("%04d.json", len(s.plans)+1)), func(w io.Writer) error {
@@ -342,10 +367,10 @@ func (s *Sweep) Plan(ctx context.Context) (int, error) {
 			return err
 		})
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if err := s.readPlans(); err != nil || won {
-			return count, err
+			return err
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ type Options struct {
 // Progress is how far the sweep's folder is.
 type Progress struct {
 	Networks, Finished, Failed int
-	Now                        string // what has just been done
+	Now                        []string // what runs here, in order
 }
 
 // Summary tells of what one program did, and of the sweep.
@@ -69,13 +70,14 @@ type runner struct {
 	Options
 	here    process
 	scratch string
-	work    chan func()
+	work    chan func()    // has room for one: while that waits, the next shard is claimed
 	working sync.WaitGroup // jobs handed out
 	cancel  context.CancelCauseFunc
 	opened  int // shards
 
 	mu       sync.Mutex
 	open     map[string]*openShard
+	now      map[string]string // what runs, by network or shard
 	progress Progress
 	summary  Summary
 }
@@ -94,7 +96,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	if opt.Jobs <= 0 {
 		opt.Jobs = runtime.GOMAXPROCS(0)
 	}
-	if _, err := s.Plan(ctx); err != nil {
+	if err := s.Plan(ctx); err != nil {
 		return Summary{}, err
 	}
 	scratch, err := scratchFolder()
@@ -104,7 +106,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	defer os.RemoveAll(scratch)
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &runner{Sweep: s, Options: opt, here: self(), scratch: scratch, work: make(chan func()), cancel: cancel, open: map[string]*openShard{}}
+	r := &runner{Sweep: s, Options: opt, here: self(), scratch: scratch, work: make(chan func(), 1), cancel: cancel, open: map[string]*openShard{}, now: map[string]string{}}
 	r.summary = Summary{Out: s.Out, Jobs: opt.Jobs}
 	if err := r.count(); err != nil {
 		return r.summary, err
@@ -338,7 +340,9 @@ func (w *openShard) handOut(ctx context.Context) {
 		return
 	}
 	if w.fleet.Together() {
-		w.advance(ctx, todo)
+		name := fmt.Sprintf("shard %s (%d networks)", w.shard.id, len(todo))
+		w.advance(ctx, name, todo)
+		w.running(name, "")
 	}
 	for _, i := range todo {
 		w.working.Add(1)
@@ -368,15 +372,42 @@ func (w *openShard) carefully(ctx context.Context, todo []int) {
 	}
 }
 
+// running says what runs under the name; nothing does where text is empty.
+func (r *runner) running(name, text string) {
+	if r.Report == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if text == "" {
+		delete(r.now, name)
+	} else {
+		r.now[name] = text
+	}
+	r.report()
+}
+
+// report reports the progress; the runner's lock is held.
+func (r *runner) report() {
+	p := r.progress
+	for _, name := range sortedKeys(r.now) {
+		p.Now = append(p.Now, name+" "+r.now[name])
+	}
+	r.Report(p)
+}
+
 // one trains a network to its end and makes of it what is to be made.
 func (w *openShard) one(ctx context.Context, i int) {
-	w.advance(ctx, []int{i})
+	name := Name(&w.configs[i])
+	w.advance(ctx, name, []int{i})
+	defer w.running(name, "")
 	s := w.fleet.State(i)
 	if !s.Done || ctx.Err() != nil && s.Err == nil {
 		return
 	}
 	e, err := w.entry(i, s)
 	if err == nil && s.Err == nil && w.shard.plan.file.Rollout.Blocks > 0 {
+		w.running(name, "plays")
 		err = w.after(ctx, e)
 	}
 	if err != nil {
@@ -388,16 +419,20 @@ func (w *openShard) one(ctx context.Context, i int) {
 	w.finish(i, e)
 }
 
-// advance trains the networks until they are done or ctx ends.
-func (w *openShard) advance(ctx context.Context, networks []int) {
+// advance trains the networks, all together called name, until they are done or
+// ctx ends.
+func (w *openShard) advance(ctx context.Context, name string, networks []int) {
 	for steps := firstSteps; ctx.Err() == nil; {
-		done := true
+		done, least, most := true, 0, 0
 		for _, i := range networks {
-			done = done && w.fleet.State(i).Done
+			if s := w.fleet.State(i); !s.Done && (done || s.GradientSteps < least) {
+				done, least, most = false, s.GradientSteps, w.configs[i].GradientSteps
+			}
 		}
 		if done {
 			return
 		}
+		w.running(name, fmt.Sprintf("%d of %d", least, most))
 		start := time.Now()
 		if err := w.fleet.Advance(ctx, networks, steps); err != nil {
 			w.cancel(err)
@@ -441,14 +476,12 @@ func (w *openShard) finish(i int, e *entry) {
 	w.summary.Kernels += e.timing.Train
 	w.summary.After += e.timing.Rollout
 	w.progress.Finished++
-	w.progress.Now = fmt.Sprintf("%s: loss %.4f, %.3f correct", e.result.Name, e.result.Training.Loss, e.result.Training.CorrectPerTrial)
 	if e.result.State == Failed {
 		w.progress.Failed++
 		w.Log.Error("a network failed", "network", e.result.Name, "why", e.result.Why)
 	}
-	p := w.progress
 	if w.Report != nil {
-		w.Report(p)
+		w.report()
 	}
 	w.runner.mu.Unlock()
 	if last {
@@ -536,6 +569,83 @@ func (w *openShard) save() error {
 		return nil
 	}
 	return atomicfs.WriteFile(atomicfs.OS, w.path(workDir, w.shard, ".zip"), func(out io.Writer) error { return writeArchive(out, entries) })
+}
+
+// Reopen takes the failed networks out of the published shards, so that they are
+// trained again, and returns how many. What else a shard holds becomes its
+// checkpoint. Shards of other programs are left alone.
+func (s *Sweep) Reopen(lease time.Duration) (int, error) {
+	if lease == 0 {
+		lease = DefaultLease
+	}
+	published, err := s.published()
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for _, sh := range s.shards {
+		if !published[sh.id] {
+			continue
+		}
+		path := s.path(shardsDir, sh, ".zip")
+		if d, err := digestOf(path); err != nil || len(d.Failed) == 0 {
+			if err != nil {
+				return count, err
+			}
+			continue
+		}
+		c, err := s.take(sh, self(), 1, lease)
+		if err != nil {
+			return count, err
+		}
+		if c == nil {
+			continue
+		}
+		n, err := s.reopen(sh, path)
+		count += n
+		if err := errors.Join(err, c.release()); err != nil {
+			return count, err
+		}
+	}
+	return count, nil
+}
+
+// reopen does so with a shard that is claimed and published at path.
+func (s *Sweep) reopen(sh *shard, path string) (failed int, err error) {
+	a, err := openArchive(path)
+	if errors.Is(err, fs.ErrNotExist) { // another program was faster
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	configs, err := sh.configs()
+	if err != nil {
+		return 0, err
+	}
+	var kept []*entry
+	for _, c := range configs {
+		e, err := a.entry(c)
+		if err != nil {
+			return 0, err
+		}
+		switch {
+		case e == nil:
+			return 0, a.lacks(Name(&c))
+		case e.result.State == Failed:
+			failed++
+		default:
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) > 0 {
+		err = atomicfs.WriteFile(atomicfs.OS, s.path(workDir, sh, ".zip"), func(out io.Writer) error { return writeArchive(out, kept) })
+		if err != nil {
+			return 0, err
+		}
+	}
+	return failed, os.Remove(path)
 }
 
 // sweepUp removes what programs that were killed have left, once everything is

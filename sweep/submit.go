@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,20 +32,25 @@ type Submission struct {
 // beside the days that a cluster's limits allow.
 const taskSeconds = 2 * 3600
 
-// Prepare adds networks to the plan that are not in it, and returns a job array
-// for the shards that are not published; nil where there are none. Every task
-// runs the given program, which claims shard after shard until none is left.
+// Prepare returns a job array for the shards that are not published, and for the
+// networks that no plan has; nil where there are none. It writes nothing. Every
+// task runs the given program, which claims shard after shard until none is left.
 func (s *Sweep) Prepare(ctx context.Context, program string) (*Submission, error) {
-	if _, err := s.Plan(ctx); err != nil {
-		return nil, err
-	}
 	published, err := s.published()
 	if err != nil {
 		return nil, err
 	}
+	draft, err := s.draft(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shards := s.shards
+	if draft != nil {
+		shards = slices.Concat(shards, draft.list(len(s.plans)+1))
+	}
 	todo, seconds := 0, 0.0
 	speeds := speeds{}
-	for _, sh := range s.shards {
+	for _, sh := range shards {
 		if published[sh.id] {
 			continue
 		}
@@ -81,8 +87,11 @@ func (s *Sweep) Prepare(ctx context.Context, program string) (*Submission, error
 }
 
 // script returns the job array's script. On the warning before the time limit,
-// and on preemption, it has the program stop behind a checkpoint and puts the
-// task back into the queue; so too a few times where the program was killed.
+// and on preemption, the program stops behind a checkpoint and the script puts the
+// task back into the queue; so too a few times where the program was killed, but
+// not where the job was cancelled. The
+// program is a step of the job (srun): a step has SIGTERM when a preempted job's
+// time of grace begins, the script only when it ends.
 func script(o Slurm, tasks int, program, file, out string) string {
 	var b strings.Builder
 	option := func(format string, args ...any) { fmt.Fprintf(&b, "#SBATCH "+format+"\n", args...) }
@@ -115,21 +124,24 @@ func script(o Slurm, tasks int, program, file, out string) string {
 		option("%s", x)
 	}
 	fmt.Fprintf(&b, `
-%s sweep run %s --no-wait --jobs %d &
+task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # the array's last task has the job number of them all
+trap 'warned=yes; scancel --signal=TERM "$task"' USR1 TERM # to the step: srun itself would kill it
+srun --ntasks=1 --cpus-per-task=%d --input=none %s sweep run %s --no-wait --jobs %d &
 child=$!
-trap 'kill -TERM "$child" 2>/dev/null' USR1 TERM
-while :; do
+warned=yes
+while [[ $warned ]]; do # a signal ends the wait
+	warned=
 	wait "$child"
 	code=$?
-	kill -0 "$child" 2>/dev/null || break # else a signal ended the wait
 done
-echo "task $SLURM_ARRAY_TASK_ID ended with $code"
-if ((code == %d || code > 128 && ${SLURM_RESTART_COUNT:-0} < 5)); then
-	scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"
+echo "$task ended with $code"
+state=$(squeue --noheader --job="$task" --format=%%T) # of one that was cancelled it is another
+if [[ $state == RUNNING ]] && ((code == %d || code > 128 && ${SLURM_RESTART_COUNT:-0} < 5)); then
+	scontrol requeue "$task"
 	sleep 60 # until Slurm ends this one
 fi
 exit "$code"
-`, quoted(program), quoted(file), o.Cores, StoppedCode)
+`, o.Cores, quoted(program), quoted(file), o.Cores, StoppedCode)
 	return b.String()
 }
 
@@ -139,8 +151,12 @@ const StoppedCode = 75
 // quoted returns the text as one word of a shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// Submit hands the job array to sbatch, and fills in the job's number.
+// Submit adds the networks that no plan has to the folder, hands the job array to
+// sbatch, and fills in the job's number.
 func (s *Sweep) Submit(ctx context.Context, sub *Submission) error {
+	if err := s.Plan(ctx); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Join(s.Out, slurmDir), 0o755); err != nil {
 		return err
 	}

@@ -235,6 +235,78 @@ func TestDivergence(t *testing.T) {
 	})
 }
 
+// Failed networks are trained again where that is asked for, and no others.
+func TestReopen(t *testing.T) {
+	const grid = "grid: {seed: 1..3, lr: [0.001, 1e38], reduction: [sum], gradient-steps: [100]}\nshard: 4\n"
+	s := open(t, t.TempDir(), tiny+bare+grid)
+	var failures *FailuresError
+	if _, err := s.Run(context.Background(), Options{}); !errors.As(err, &failures) || failures.Failed != 3 {
+		t.Fatalf("error %v", err)
+	}
+	want := tables(t, s)
+	for _, failed := range []int{3, 0} {
+		if n, err := s.Reopen(0); n != failed || err != nil {
+			t.Fatalf("%d reopened, error %v", n, err)
+		}
+	}
+	st, err := s.Status(0)
+	if err != nil || st.Failed != 0 || st.Done != 3 || st.Waiting != 3 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	sum, err := s.Run(context.Background(), Options{})
+	if !errors.As(err, &failures) || sum.Trained != 3 || sum.Failed != 3 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	sameTables(t, tables(t, s), want)
+}
+
+// A folder whose networks another version named is told from a damaged one.
+func TestOtherNames(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare)
+	run(t, s)
+	a, err := openArchive(s.path(shardsDir, s.shards[0], ".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var r Result
+	if err := a.json("n4-of-old", resultFile, &r); !input.Is(err) || !strings.Contains(err.Error(), "version") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Traditional distillation: several teachers, each with several students.
+func TestTeachers(t *testing.T) {
+	dir := t.TempDir()
+	c := train.DefaultConfig()
+	c.Hidden, c.GradientSteps, c.Device, c.Task.Blocks = 5, 10, "cpu", 1
+	var teachers []string
+	for seed := range uint64(2) {
+		c.Seed = seed
+		run := filepath.Join(dir, fmt.Sprint("teacher", seed))
+		if _, err := train.Run(context.Background(), run, c, train.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		teachers = append(teachers, filepath.Join(run, weightsFile))
+	}
+	s := open(t, dir, fmt.Sprintf("out: out\nbase: {hidden: 2, gradient-steps: 20, device: cpu, objective: soft-cross-entropy, teacher: %s, task: {blocks: 1}}\n"+
+		"grid: {seed: 1..2, teacher: [%s]}\nrollout: {blocks: 6}\n", teachers[0], strings.Join(teachers, ", ")))
+	if sum := run(t, s); sum.Trained != 4 {
+		t.Errorf("%+v", sum)
+	}
+	sums := map[any]bool{}
+	s.each(func(a *archive, name string, c train.Config, r Result) error {
+		sums[r.Config["teacher-sha256"]] = true
+		if r.State != Done || r.Rollout == nil {
+			t.Errorf("%s: %+v", name, r)
+		}
+		return nil
+	})
+	if len(sums) != 2 {
+		t.Errorf("teachers %v", sums)
+	}
+}
+
 // Rollouts and students are those of the commands on the extracted run.
 func TestAfter(t *testing.T) {
 	dir := t.TempDir()
@@ -335,7 +407,7 @@ func TestClaims(t *testing.T) {
 		"away": {away, false, false}, "away and silent": {away, true, true},
 	} {
 		s := open(t, t.TempDir(), tiny+bare)
-		if _, err := s.Plan(context.Background()); err != nil {
+		if err := s.Plan(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		sh := s.shards[0]
@@ -394,7 +466,7 @@ func TestLatecomer(t *testing.T) {
 // What kills its program again and again is found, and fails alone.
 func TestKiller(t *testing.T) {
 	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..4}\nshard: 4\n")
-	if _, err := s.Plan(context.Background()); err != nil {
+	if err := s.Plan(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	ghost := self()
@@ -539,7 +611,9 @@ func TestCompare(t *testing.T) {
 	}
 	one := compare(runs[:1], runs[1:2])
 	for name, want := range map[string]task.Ratio{"rnn_steps_per_trial": s.RNNStepsPerTrial, "action_rate": s.ActionRate, "correct_per_trial": s.CorrectPerTrial,
-		"correct_per_action": s.CorrectPerAction, "correct_concordant": s.CorrectConcordant, "correct_zero_strength_discordant": s.CorrectZeroStrengthDiscordant} {
+		"correct_per_action": s.CorrectPerAction, "correct_concordant": s.CorrectConcordant, "correct_discordant": s.CorrectDiscordant,
+		"correct_zero_strength_concordant": s.CorrectZeroStrengthConcordant, "correct_zero_strength_discordant": s.CorrectZeroStrengthDiscordant,
+		"cross_entropy_per_observation": s.CrossEntropyPerObservation} {
 		if math.Abs(float64(one[name].A-want)) > 1e-12 {
 			t.Errorf("%s is %v, the rollout's %v", name, one[name].A, want)
 		}

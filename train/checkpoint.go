@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"radd/internal/atomicfs"
 	"radd/internal/input"
@@ -76,16 +77,35 @@ func (s *state) add(r kernels.Record) {
 // run: those without its length, device, jobs and display settings.
 func (c *Config) Identity() string { return c.identity() }
 
-// identity is the SHA-256 of the keys that make the run this run.
+// identity is the SHA-256 of the keys that make the run this run. Those at their
+// defaults do not enter, so that a key that a later version adds makes no other
+// run of one that does without.
 func (c *Config) identity() string {
 	h := sha256.New()
-	for _, k := range Keys() {
-		if k.Identity {
-			fmt.Fprintf(h, "%s: %v\n", k.Name, k.Value(c))
+	usual := usualValues()
+	for i, k := range allKeys() {
+		if !k.Identity {
+			continue
+		}
+		if is := fmt.Sprint(k.Value(c)); is != usual[i] {
+			fmt.Fprintf(h, "%s: %s\n", k.Name, is)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// usualValues are the defaults of all keys, resolved, as texts.
+var usualValues = sync.OnceValue(func() []string {
+	c, err := DefaultConfig().Resolve()
+	if err != nil {
+		panic("train: defaults that cannot be used")
+	}
+	var texts []string
+	for _, k := range allKeys() {
+		texts = append(texts, fmt.Sprint(k.Value(&c)))
+	}
+	return texts
+})
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%09d", step) }
 
@@ -129,7 +149,7 @@ func checkpointFiles[F kernels.Float](cfg *Config, layout []kernels.Parameter, n
 	if err := kernels.WriteParameters(&momentum, momentLayout(layout, net), net.Velocity, weightsMeta(cfg, net.Step)); err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(s, "", "  ")
+	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}

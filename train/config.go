@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"radd/graph"
 	"radd/internal/input"
@@ -99,7 +100,9 @@ type Key struct {
 const maxSteps = math.MaxInt32 // the gradient step is one 32-bit word of the generator's counter
 
 // Keys lists every key of the configuration in the order of the file.
-func Keys() []Key {
+func Keys() []Key { return slices.Clone(allKeys()) }
+
+var allKeys = sync.OnceValue(func() []Key {
 	always := func(*Config) bool { return true }
 	oneOf := func(field func(*Config) any, values ...string) func(*Config) bool {
 		return func(c *Config) bool {
@@ -216,7 +219,7 @@ func Keys() []Key {
 			func(c *Config) any { return k.Field(&c.Task) }, always}) // task.Config.Resolve checks these
 	}
 	return keys
-}
+})
 
 // Value returns the key's value in c.
 func (k Key) Value(c *Config) any { return pointee(k.field(c)) }
@@ -254,7 +257,7 @@ func (k Key) Type() string {
 // Set assigns a key from its text, as on a command line: source names the flag
 // or file in errors.
 func (c *Config) Set(source, name, text string) error {
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		if k.Name != name {
 			continue
 		}
@@ -311,7 +314,7 @@ func (c *Config) Read(source string, data []byte) error {
 // Resolve returns the configuration with implied values filled in, or an
 // *input.Error that names the first key whose value cannot be used.
 func (c Config) Resolve() (Config, error) {
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		if !k.valid(&c) {
 			return c, &input.Error{Field: k.Name, Found: fmt.Sprint(k.Value(&c)), Allowed: k.Allowed}
 		}
@@ -327,7 +330,7 @@ func (c Config) YAML() ([]byte, error) { return strictyaml.Encode(c) }
 // Differs returns an *input.Error that names the first key in which another
 // configuration would be another run.
 func (c *Config) Differs(other *Config) error {
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		is, would := fmt.Sprint(k.Value(c)), fmt.Sprint(k.Value(other))
 		if k.Identity && is != would {
 			return &input.Error{Field: k.Name, Found: cmp.Or(would, "none"), Allowed: cmp.Or(is, "none") + ", as the run was started with",
@@ -372,7 +375,7 @@ func validDevice(d string) bool {
 // didYouMean names the known key nearest to a misspelt one.
 func didYouMean(name string) string {
 	best, distance := "", min(4, len(name))
-	for _, k := range Keys() {
+	for _, k := range allKeys() {
 		if d := editDistance(name, k.Name); d < distance {
 			best, distance = k.Name, d
 		}

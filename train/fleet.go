@@ -85,7 +85,7 @@ func OpenFleet(configs []Config, resume []*Snapshot, log *slog.Logger) (Fleet, e
 		if c.Engine != "fused" {
 			return nil, &input.Error{Field: "engine", Found: c.Engine, Allowed: "fused, to train many networks"}
 		}
-		for _, k := range Keys() {
+		for _, k := range allKeys() {
 			is, first := fmt.Sprint(k.Value(&c)), fmt.Sprint(k.Value(&configs[0]))
 			if (k.Name == "hidden" || k.Name == "dtype" || k.Name == "device") && is != first {
 				return nil, &input.Error{Field: k.Name, Found: is, Allowed: first + ", as the others of the fleet"}
@@ -120,6 +120,7 @@ func (c Config) Summed() (Config, error) {
 type fleet[F kernels.Float] struct {
 	backend kernels.Backend[F]
 	members []*member[F]
+	batches sync.Pool // of *kernels.Batch[F]: one that a network is through with serves the next
 }
 
 // member is one network of a fleet; mu is held while it is trained.
@@ -205,7 +206,7 @@ func (f *fleet[F]) Advance(ctx context.Context, networks []int, gradientSteps in
 		return f.together(ctx, networks, gradientSteps)
 	}
 	for _, i := range networks {
-		f.members[i].advance(ctx, f.backend, gradientSteps)
+		f.members[i].advance(ctx, f, gradientSteps)
 	}
 	return nil
 }
@@ -216,7 +217,7 @@ func (f *fleet[F]) plain() bool {
 }
 
 // advance trains one network; a panic is its failure.
-func (m *member[F]) advance(ctx context.Context, backend kernels.Backend[F], gradientSteps int) {
+func (m *member[F]) advance(ctx context.Context, f *fleet[F], gradientSteps int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.done() {
@@ -231,9 +232,14 @@ func (m *member[F]) advance(ctx context.Context, backend kernels.Backend[F], gra
 	}()
 	gradientSteps = min(gradientSteps, m.cfg.GradientSteps-m.net.Step)
 	if m.cfg.plain() {
-		kernels.Train(ctx, backend, m.net, gradientSteps)
+		batch, _ := f.batches.Get().(*kernels.Batch[F])
+		if batch == nil || !batch.Fits(m.net) {
+			batch = kernels.BatchOf(m.net)
+		}
+		batch.Train(ctx, f.backend, m.net, gradientSteps)
+		f.batches.Put(batch)
 	} else {
-		m.failed = m.step(ctx, backend, gradientSteps)
+		m.failed = m.step(ctx, f.backend, gradientSteps)
 	}
 }
 

@@ -27,7 +27,8 @@ type TrialRow struct {
 	Observations int64   `parquet:"observations"` // RNN steps that are no blank steps
 	Action       int8    `parquet:"action"`       // −1 left, +1 right, 0 none
 	Correct      bool    `parquet:"correct"`
-	Feedback     float64 `parquet:"feedback"` // of the last RNN step
+	Feedback     float64 `parquet:"feedback"`      // of the last RNN step
+	CrossEntropy float64 `parquet:"cross_entropy"` // nats, summed over the observations
 
 	DifferenceSidePosterior  float64 `parquet:"difference_side_posterior"`
 	DifferenceBlockPosterior float64 `parquet:"difference_block_posterior"`
@@ -167,7 +168,7 @@ func (r *recording[F]) row(last int, t task.Trial) TrialRow {
 	row := TrialRow{
 		Trial: int64(trial), Block: int64(r.block), BlockSide: t.BlockSide, TrialSide: t.Side, Strength: t.Strength,
 		RNNSteps: int64(t.RNNSteps), Observations: int64(t.Observations),
-		Action: t.Action, Correct: t.Correct(), Feedback: float64(r.tape.Feedback[last]),
+		Action: t.Action, Correct: t.Correct(), Feedback: float64(r.tape.Feedback[last]), CrossEntropy: t.Nats,
 	}
 	watch := func(kind task.Kind) (side, block float64) {
 		b := r.observers[kind]
@@ -183,7 +184,7 @@ func (r *recording[F]) row(last int, t task.Trial) TrialRow {
 }
 
 func (r *recording[F]) summary(w Weights, out string) RolloutSummary {
-	s := RolloutSummary{Out: out, FormatVersion: formatVersion, Weights: w.Path, WeightsSHA256: w.SHA256, Hidden: w.N, Cell: w.Cell,
+	s := RolloutSummary{Out: out, FormatVersion: rolloutVersion, Weights: w.Path, WeightsSHA256: w.SHA256, Hidden: w.N, Cell: w.Cell,
 		Blocks: r.cfg.Blocks, Seed: r.cfg.Seed, Info: r.backend.Info(),
 		Figures: r.tally.Figures(), ByStrength: r.tally.ByStrength(),
 		Seconds: r.computing.Seconds(), Task: constants(r.cfg.Task)}

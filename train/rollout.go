@@ -29,6 +29,10 @@ const (
 	summaryFile = "summary.json"
 )
 
+// rolloutVersion is the format of a rollout's folder. Since 2 trials have their
+// cross entropy.
+const rolloutVersion = "2"
+
 const (
 	rolloutDir = "rollout"      // within a run's folder
 	distillDir = "distill"      // likewise: its students
@@ -205,7 +209,7 @@ func made(fsys atomicfs.FS, out string, w Weights, cfg RolloutConfig) (s Rollout
 		err = json.Unmarshal(data, &s)
 	}
 	switch {
-	case err != nil || s.FormatVersion != formatVersion:
+	case err != nil || s.FormatVersion != rolloutVersion:
 		return s, "what is there cannot be read by this version"
 	case s.WeightsSHA256 != w.SHA256:
 		return s, "what is there is of other weights"

@@ -253,6 +253,10 @@ func checkRollout(t *testing.T, w Weights, out string, c RolloutConfig, s Rollou
 		}
 		want.DifferenceSidePosterior, want.FullSidePosterior, want.BlocklessSidePosterior, want.PublishedSidePosterior = side[0], side[1], side[2], side[3]
 		want.DifferenceBlockPosterior, want.FullBlockPosterior, want.BlocklessBlockPosterior, want.PublishedBlockPosterior = prior[0], prior[1], prior[2], prior[3]
+		if math.Abs(r.CrossEntropy-watched.Nats) > posteriorSlip {
+			t.Fatalf("trial %d: %v nats, by prob %v", k, r.CrossEntropy, watched.Nats)
+		}
+		want.CrossEntropy = r.CrossEntropy
 		if r != want {
 			t.Fatalf("trial %d is %+v, want %+v", k, r, want)
 		}

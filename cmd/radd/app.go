@@ -76,36 +76,69 @@ func (a *app) table(rows [][]string) error {
 }
 
 // screen is standard error: messages, and on a terminal a progress bar beneath
-// them. It is safe for concurrent use.
+// them, with a line over it that tells what runs now, if anything does. It is safe
+// for concurrent use.
 type screen struct {
 	mu       sync.Mutex
 	out      io.Writer
 	terminal bool
 	bar      *progressbar.ProgressBar
+	now      string // the line over the bar
 }
 
 // Write prints a message above the bar.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bar != nil {
-		s.bar.Clear()
-	}
+	s.hide()
 	n, err := s.out.Write(p)
-	if s.bar != nil {
-		s.bar.RenderBlank()
-	}
+	s.show()
 	return n, err
+}
+
+// hide takes the bar and the line over it off the screen, show puts them there.
+func (s *screen) hide() {
+	if s.bar == nil {
+		return
+	}
+	s.bar.Clear()
+	if s.now != "" {
+		const upAndErase = "\x1b[1A\x1b[2K\r"
+		io.WriteString(s.out, upAndErase)
+	}
+}
+
+func (s *screen) show() {
+	if s.bar == nil {
+		return
+	}
+	if s.now != "" {
+		io.WriteString(s.out, s.now+"\n")
+	}
+	s.bar.RenderBlank()
 }
 
 // clear takes the bar away.
 func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bar != nil {
-		s.bar.Clear()
-		s.bar = nil
+	s.hide()
+	s.bar, s.now = nil, ""
+}
+
+// tell puts the line over the bar, cut to the terminal's width.
+func (s *screen) tell(now string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bar == nil {
+		return
 	}
+	s.hide()
+	s.now = now
+	if runes, most := []rune(now), s.columns()-1; len(runes) > most {
+		s.now = string(runes[:most-1]) + "…"
+	}
+	s.show()
 }
 
 // columns returns the width of the terminal.
@@ -153,6 +186,7 @@ type progress struct {
 	since  int // done when the work was taken up
 	start  time.Time
 	spoken time.Time
+	told   time.Time
 }
 
 // progress begins a work of the given number of parts; 0 where reach will tell.
@@ -213,12 +247,29 @@ func (p *progress) add(parts int, text func() string) {
 		}
 		return
 	}
-	if time.Since(p.spoken) < progressEvery || p.done == p.since {
+	if time.Since(p.spoken) < progressEvery {
 		return
 	}
 	p.spoken = time.Now()
-	left := time.Duration(float64(time.Since(p.start)) * float64(p.total-p.done) / float64(p.done-p.since))
-	p.app.log.Info(p.what, "done", fmt.Sprintf("%d of %d", p.done, p.total), "left", left.Round(time.Second), "now", text())
+	left := "unknown" // before a part is done
+	if parts := p.done - p.since; parts > 0 {
+		left = time.Duration(float64(time.Since(p.start)) * float64(p.total-p.done) / float64(parts)).Round(time.Second).String()
+	}
+	p.app.log.Info(p.what, "done", fmt.Sprintf("%d of %d", p.done, p.total), "left", left, "now", text())
+}
+
+// tell puts what runs now on a line of its own, on a terminal.
+func (p *progress) tell(now string) {
+	if p.app.quiet || !p.app.screen.terminal {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.told) < progressEvery/100 {
+		return
+	}
+	p.told = time.Now()
+	p.app.screen.tell(now)
 }
 
 // training returns what reports a training run's state to the progress; who is

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"radd/sweep"
@@ -29,17 +30,35 @@ type sweepFile struct {
 	Lease time.Duration `default:"2m" help:"Time without a sign of life after which a program on another host is taken to be dead."`
 }
 
+// again is the flag of commands that have a sweep's networks trained.
+type again struct {
+	RetryFailed bool `help:"Train networks again that have failed." xor:"dry"`
+}
+
+// reopen has failed networks trained again where that was asked for.
+func (c again) reopen(a *app, s *sweep.Sweep, lease time.Duration) error {
+	if !c.RetryFailed {
+		return nil
+	}
+	n, err := s.Reopen(lease)
+	if n > 0 {
+		a.log.Info("failed networks are to be trained again", "networks", n)
+	}
+	return err
+}
+
 type sweepRunCommand struct {
 	sweepFile
 	Jobs   int  `default:"0" help:"Networks side by side; 0 means one per core."`
 	First  int  `help:"Shard to begin at. [default: the task's of a Slurm array, else 0]" default:"-1"`
 	NoWait bool `help:"End where all that is left is in the hands of other programs." xor:"wait"`
-	DryRun bool `help:"Show how much it is, and do nothing." xor:"wait"`
+	DryRun bool `help:"Show how much it is, and do nothing." xor:"wait,dry"`
+	again
 }
 
 func (sweepRunCommand) Help() string {
 	return `Run it again to go on; more programs on the same sweep share the work. Failed networks do not stop the others;
-the exit code is 1 then.
+the exit code is 1 then, and stays so until they are tried again (--retry-failed) with success.
 
     radd sweep run sizes.yaml --dry-run
     radd sweep run sizes.yaml`
@@ -72,6 +91,9 @@ func (c *sweepRunCommand) Run(ctx context.Context, a *app) error {
 		a.log.Info("the whole sweep", "networks", extent.Networks, "gradient_steps", extent.GradientSteps,
 			"disk", bytesText(extent.Bytes), "estimated", time.Duration(extent.CoreSeconds/float64(jobs)*1e9).Round(time.Second), "cores", jobs)
 	}
+	if err := c.reopen(a, s, c.Lease); err != nil {
+		return err
+	}
 	first := c.First
 	if first < 0 {
 		first = arrayTask()
@@ -82,11 +104,16 @@ func (c *sweepRunCommand) Run(ctx context.Context, a *app) error {
 		Report: func(n sweep.Progress) {
 			if !begun {
 				begun = true
-				p.resume(n.Finished - 1)
+				p.resume(n.Finished)
 			}
+			now := strings.Join(n.Now, ", ")
 			p.add(n.Finished-p.done, func() string {
-				return fmt.Sprintf("%d failed; %s", n.Failed, n.Now)
+				if a.screen.terminal { // it has a line of its own
+					return fmt.Sprintf("%d failed", n.Failed)
+				}
+				return fmt.Sprintf("%d failed; %s", n.Failed, now)
 			})
+			p.tell(now)
 		}})
 	p.end()
 	var failures *sweep.FailuresError
@@ -144,7 +171,10 @@ func (c *sweepStatusCommand) Run(a *app) error {
 		return err
 	}
 	left := "unknown: nothing runs, or nothing like it is finished"
-	if st.Remaining != nil {
+	switch {
+	case st.Waiting+st.Running == 0:
+		left = "nothing"
+	case st.Remaining != nil:
 		left = time.Duration(*st.Remaining * 1e9).Round(time.Second).String()
 	}
 	rows := [][]string{
@@ -253,8 +283,9 @@ func (c *sweepExtractCommand) Run(a *app) error {
 
 type sweepSubmitCommand struct {
 	File    string `arg:"" help:"The sweep's YAML file."`
-	DryRun  bool   `help:"Show the script, and submit nothing."`
+	DryRun  bool   `help:"Show the script, and do nothing." xor:"dry"`
 	Program string `help:"The program that the tasks run. [default: this one]" placeholder:"radd"`
+	again
 }
 
 func (sweepSubmitCommand) Help() string {
@@ -276,6 +307,9 @@ func (c *sweepSubmitCommand) Run(ctx context.Context, a *app) error {
 		if program, err = os.Executable(); err != nil {
 			return err
 		}
+	}
+	if err := c.reopen(a, s, sweep.DefaultLease); err != nil {
+		return err
 	}
 	sub, err := s.Prepare(ctx, program)
 	if err != nil {

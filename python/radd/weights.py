@@ -69,15 +69,28 @@ def to_torch(weights):
     return net
 
 
+def named(state):
+    """Returns the six parameters of a state dict by radd's names, whatever its
+    modules are called: one RNN of one layer and one Linear."""
+    by = {}
+    for key, value in state.items():
+        by.setdefault(key.rpartition(".")[2], []).append(value)
+    tensors = {name: by.pop(name.rpartition(".")[2], []) for name in PARAMETERS}
+    if by or any(len(found) != 1 for found in tensors.values()):
+        raise ValueError(f"a state dict of {', '.join(state)}, not of one RNN of one layer and one Linear")
+    return {name: found[0] for name, found in tensors.items()}
+
+
 def from_torch(source, path=None, metadata=None):
     """Returns the six parameters of a PyTorch state dict, a module, or a .pt file
-    that holds either, and writes them to path as safetensors, if it is given."""
+    that holds either, by radd's names, and writes them to path as safetensors, if it
+    is given. The modules may have any names: one RNN of one layer and one Linear."""
     import torch
 
     if not isinstance(source, (dict, torch.nn.Module)):
         source = torch.load(source, map_location="cpu")
     state = source.state_dict() if isinstance(source, torch.nn.Module) else source
-    tensors = {k: v.detach().cpu().numpy() for k, v in state.items()}
+    tensors = {k: v.detach().cpu().numpy() for k, v in named(state).items()}
     if path is not None:
         write_weights(path, tensors, metadata)
     return tensors
