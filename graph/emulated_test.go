@@ -32,7 +32,7 @@ func TestTapeFailures(t *testing.T) {
 		}
 	}
 	const little = 1 << 16
-	on := cuda.New[float64](cudatest.Open(t, little, cudatest.Sources()...))
+	on := cuda.New[float64](cudatest.Open(t, little, cudatest.Sources()...), silent)
 	_, err := NewUnrolled(RNN{}, 50, DefaultSteps, 1, kernels.Backend[float64](on))
 	wants(err, "bytes for a tape: out of memory")
 
@@ -50,7 +50,7 @@ func TestTapeFailures(t *testing.T) {
 		return nil
 	}
 	device := &launches{Driver: openDriver(t), free: 1 << 12}
-	wants(forward(cuda.New[float64](device), 1), "one session's tape needs more than the 3840 bytes")
+	wants(forward(cuda.New[float64](device, silent), 1), "one session's tape needs more than the 3840 bytes")
 	dying := &cudatest.Dying{Device: openDriver(t).(*cudatest.Device), Launches: 2}
-	wants(forward(cuda.New[float64](dying), 3), "kernel tape_f64: the device is lost")
+	wants(forward(cuda.New[float64](dying, silent), 3), "kernel tape_f64: the device is lost")
 }

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,11 @@ const (
 	oracleTraining = 1e-8
 )
 
-func openGPU[F kernels.Float](t testing.TB) *cuda.Backend[F] { return cuda.New[F](openDriver(t)) }
+var silent = slog.New(slog.DiscardHandler)
+
+func openGPU[F kernels.Float](t testing.TB) *cuda.Backend[F] {
+	return cuda.New[F](openDriver(t), silent)
+}
 
 // onDevice returns the engine of a cell on a GPU.
 func onDevice[F kernels.Float](t testing.TB, on *cuda.Backend[F], c Cell, n, steps int) *Unrolled[F] {
@@ -183,7 +188,7 @@ func TestDeviceVMRunsASessionInOneLaunch(t *testing.T) {
 		let(s.weight[k], weight)
 	}
 	device := &launches{Driver: openDriver(t)}
-	vm, err := NewDeviceVM(cuda.New[float64](device), s.graph, append(gorgonia.Nodes{s.loss}, s.gradient...)...)
+	vm, err := NewDeviceVM(cuda.New[float64](device, silent), s.graph, append(gorgonia.Nodes{s.loss}, s.gradient...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +367,7 @@ func TestTapeBounds(t *testing.T) {
 	const n, B = 6, 3
 	theta := thetaOf(GRU{}, n, 5)
 	device := &launches{Driver: openDriver(t)}
-	on := cuda.New[float64](device)
+	on := cuda.New[float64](device, silent)
 	play := func(threads, steps, memory int, forced bool) (losses, grad []float64, tapes []*kernels.Tape[float64]) {
 		u := onDevice(t, on, GRU{}, n, 8)
 		device.n, device.free = 0, memory
