@@ -65,7 +65,11 @@ func TestOpenFolder(t *testing.T) {
 	// Half of a shard, as its checkpoint has it.
 	s = open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..3}\nshard: 3\n")
 	run1, cancel := context.WithCancel(context.Background())
-	_, err = s.Run(run1, Options{Jobs: 1, Report: func(Progress) { cancel() }})
+	_, err = s.Run(run1, Options{Jobs: 1, Report: func(p Progress) {
+		if p.Finished > 0 {
+			cancel()
+		}
+	}})
 	if !errors.Is(err, ErrStopped) && !errors.Is(err, context.Canceled) {
 		t.Fatalf("stopped: %v", err)
 	}
