@@ -42,6 +42,10 @@ type Fleet interface {
 	// State tells how far a network is.
 	State(network int) FleetState
 
+	// Resume brings a network that has not begun to where the snapshot is, that
+	// of a run of the same configuration but for its length.
+	Resume(network int, from *Snapshot) error
+
 	// Snapshot returns the network as files.
 	Snapshot(network int) (Snapshot, error)
 
@@ -308,6 +312,13 @@ func (f *fleet[F]) Fail(network int, why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.failed = why
+}
+
+func (f *fleet[F]) Resume(network int, from *Snapshot) error {
+	m := f.members[network]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.restore(from)
 }
 
 func (f *fleet[F]) State(network int) FleetState {

@@ -98,6 +98,32 @@ func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 	return rollout(ctx, w, out, cfg, opt)
 }
 
+// Play plays the session that [Rollout] records and keeps the summary alone, which
+// is a rollout's but for the clock's readings.
+func Play(ctx context.Context, w Weights, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	cfg, err := cfg.resolve()
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	if cfg.Dtype == "f32" {
+		return playAs[float32](ctx, w, cfg, opt.Filled())
+	}
+	return playAs[float64](ctx, w, cfg, opt.Filled())
+}
+
+func playAs[F kernels.Float](ctx context.Context, w Weights, cfg RolloutConfig, opt Options) (s RolloutSummary, err error) {
+	defer panics.Return(&err) // a device's failure
+	r, err := open[F](w, cfg, opt, 0)
+	if err != nil {
+		return s, err
+	}
+	defer r.backend.Close()
+	if err := r.play(ctx, func() error { return nil }); err != nil {
+		return s, err
+	}
+	return r.summary(w, ""), nil
+}
+
 // RolloutOfRun returns the summary of the rollout in the folder rollout/ of a
 // run. Where there is none, or one of other weights, settings or task constants
 // than the run's newest and the given ones, it first makes it as [Rollout] does,
@@ -261,20 +287,11 @@ func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 // one that suits the network.
 func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int) (s RolloutSummary, err error) {
 	defer panics.Return(&err) // a device's failure
-	theta, err := thetaAs[F](w)
+	r, err := open[F](w, cfg, opt, stretch)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	backend, err := OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log)
-	if err != nil {
-		return RolloutSummary{}, err
-	}
-	defer func() { backend.Close() }()
-	player, err := play(w, backend)
-	if err != nil {
-		return RolloutSummary{}, err
-	}
-	backend = player
+	defer r.backend.Close()
 	place, err := filepath.Abs(out)
 	if err != nil {
 		return RolloutSummary{}, err
@@ -285,10 +302,6 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 	if err := opt.FS.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		return RolloutSummary{}, err
 	}
-	if stretch == 0 {
-		stretch = suitable(w.N, cfg.Task.MaxSteps())
-	}
-	r := newRecording(backend, theta, w, cfg, opt, stretch)
 	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
 		if err := r.write(ctx, dir); err != nil {
 			return err
@@ -304,6 +317,27 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 		return RolloutSummary{}, err
 	}
 	return s, nil
+}
+
+// open returns a recording that has not begun. Its backend is the caller's to
+// close.
+func open[F kernels.Float](w Weights, cfg RolloutConfig, opt Options, stretch int) (*recording[F], error) {
+	theta, err := thetaAs[F](w)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log)
+	if err != nil {
+		return nil, err
+	}
+	player, err := play(w, backend)
+	if err != nil {
+		return nil, errors.Join(err, backend.Close())
+	}
+	if stretch == 0 {
+		stretch = suitable(w.N, cfg.Task.MaxSteps())
+	}
+	return newRecording(player, theta, w, cfg, opt, stretch), nil
 }
 
 // suitable returns the trials of a stretch: as many as keep its states within a
