@@ -1,9 +1,12 @@
 package sweep
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 
+	"radd/kernels"
 	"radd/train"
 )
 
@@ -41,4 +44,22 @@ func (n *Network) Folder(dir string) error {
 		return err
 	}
 	return e.snapshot.Folder(dir, n.Config)
+}
+
+// Weights returns the network's parameters.
+func (n *Network) Weights() (train.Weights, error) {
+	w := train.Weights{Path: n.archive + ": " + n.Name, N: n.Config.Hidden, Cell: n.Config.Cell}
+	a, err := openArchive(n.archive)
+	if err != nil {
+		return w, err
+	}
+	defer a.Close()
+	data, err := a.read(n.Name, weightsFile)
+	if err != nil {
+		return w, err
+	}
+	sum := sha256.Sum256(data)
+	w.SHA256 = hex.EncodeToString(sum[:])
+	w.Theta, err = kernels.DecodeParameters(w.Path, data, kernels.Shape{N: w.N}.Parameters())
+	return w, err
 }
