@@ -194,7 +194,8 @@ func TestCurvesOfBlockless(t *testing.T) {
 
 // A session of three blocks of known trials.
 func handPlayed() *Played {
-	p := &Played{Observed: true, Feedback: feedback(-.05)}
+	paper := task.DefaultConfig()
+	p := &Played{Observed: true, Feedback: feedback(paper.Rule())}
 	for block, length := range []int{3, 4, 2} {
 		side := int8(1 - 2*(block%2))
 		for n := range length {

@@ -30,20 +30,22 @@ type blockOf struct {
 // trials (n), in order.
 func PlayedSession(s *task.Session, trials []task.Trial) *Played {
 	rule := s.Rule()
-	p := &Played{Trials: trials, Observed: true, Feedback: feedback(rule.WaitingFeedback)}
+	p := &Played{Trials: trials, Observed: true, Feedback: feedback(rule)}
 	p.divide(s.BlockLength, true)
 	return p
 }
 
-// feedback returns the sum of a trial's feedback, given that of an observation
-// step without action.
-func feedback(waiting float64) func(task.Trial) float64 {
+// feedback returns the sum of a trial's feedback under the rule.
+func feedback(rule task.Rule) func(task.Trial) float64 {
 	return func(t task.Trial) float64 {
-		last := -1.
-		if t.Correct() {
-			last = 1
+		last := rule.ErrorFeedback
+		switch {
+		case t.Correct():
+			last = rule.CorrectFeedback
+		case t.Action == 0:
+			last = rule.TimeoutFeedback
 		}
-		return waiting*float64(t.Observations-1) + last
+		return rule.WaitingFeedback*float64(t.Observations-1) + last
 	}
 }
 

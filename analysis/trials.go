@@ -151,7 +151,8 @@ func (t *table) readIBL() error {
 // readOurs assigns the trials of a table as rollouts write it.
 func (t *table) readOurs() error {
 	t.Observed = t.has([]string{"rnn_steps", "observations"})
-	t.Feedback = feedback(task.DefaultConfig().WaitingFeedback)
+	paper := task.DefaultConfig()
+	t.Feedback = feedback(paper.Rule())
 	for row := range t.columns["action"].Numbers {
 		var trial task.Trial
 		var err [3]error

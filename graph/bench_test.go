@@ -73,7 +73,7 @@ func BenchmarkUnrolled(b *testing.B) {
 		})
 	}
 	b.Run("TapeMachine, 657 steps", func(b *testing.B) {
-		s, err := unroll[float64](RNN{}, f.N, 657, true, naming)
+		s, err := unroll[float64](RNN{}, f.N, 657, ofLogarithm, naming)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func BenchmarkUnrolled(b *testing.B) {
 func BenchmarkCompile(b *testing.B) {
 	var points plotter.XYs
 	for _, K := range []int{350, 700, 1400, 2400, 4800} {
-		s, err := build[float64](RNN{}, 50, K, true, naming(0)) // hashes may meet: it is not run
+		s, err := build[float64](RNN{}, 50, K, ofLogarithm, naming(0)) // hashes may meet: it is not run
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -74,21 +74,21 @@ func TestCellsFiniteDifferences(t *testing.T) {
 	const step, tolerance = 1e-5, 1e-8
 	const n = 5
 	for _, test := range cells {
-		for o, name := range kernelstest.Objectives {
-			t.Run(test.name+", "+name, func(t *testing.T) {
+		for _, o := range kernelstest.Objectives {
+			t.Run(test.name+", "+o.Name, func(t *testing.T) {
 				u := engine[float64](t, test.cell, n, 4, 1)
 				theta := thetaOf(test.cell, n, 2)
 				tape := passage[float64](n*test.cell.States(), counting(11))
-				_, grad := lossOf(u, theta, kernels.Objective(o), tape)
+				_, grad := lossOf(u, theta, o.Objective, tape)
 				numeric := make([]float64, len(theta))
 				for i, w := range theta {
 					if grad[i] == 0 && w == 0 {
 						continue // no connection
 					}
 					theta[i] = w + step
-					above, _ := lossOf(u, theta, kernels.Objective(o), tape)
+					above, _ := lossOf(u, theta, o.Objective, tape)
 					theta[i] = w - step
-					below, _ := lossOf(u, theta, kernels.Objective(o), tape)
+					below, _ := lossOf(u, theta, o.Objective, tape)
 					numeric[i] = (above - below) / (2 * step)
 					theta[i] = w
 				}

@@ -58,7 +58,7 @@ func TestGeneratedGraphPicture(t *testing.T) {
 // box for every op. Leaves and constants stand within the boxes of the ops that
 // read them, because lines to six parameters from everywhere would hide the rest.
 func picture(t *testing.T) []byte {
-	u, err := unroll[float64](RNN{}, 3, 2, true, naming)
+	u, err := unroll[float64](RNN{}, 3, 2, ofLogarithm, naming)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // session longer than that goes through it again from the state that it ended
 // with, and its gradient comes back through the same door:
 //
-//	a_k = softmax(W_out h_k + b_out)         or log a_k
+//	a_k = softmax(W_out h_k + b_out)         or log a_k, or e^(q log a_k) − 1
 //	L   = Σ_k w_k·a_k
 //	J   = L + Σ λ·s_K
 //
@@ -31,10 +31,31 @@ type segment struct {
 	state      []gorgonia.Nodes // (K) after each step, as first
 	logits     gorgonia.Nodes   // (K), (2): left, right
 	softmax    gorgonia.Nodes   // (K) a_k or log a_k
+	power      gorgonia.Nodes   // q and 1, (2) each, where the graph takes a power of a_k
 	loss       *gorgonia.Node   // L
 	gradient   gorgonia.Nodes   // of J by the parameters
 	outgoing   gorgonia.Nodes   // of J by first
 	forward    int              // nodes before Grad
+}
+
+// reading is what the weights of a graph multiply.
+type reading uint8
+
+const (
+	ofProbability reading = iota // a_k
+	ofLogarithm                  // log a_k
+	ofPower                      // a_k^q − 1
+)
+
+// readingOf returns what an objective's graph reads.
+func readingOf(o kernels.Objective) reading {
+	switch {
+	case o.Kind == kernels.Probability:
+		return ofProbability
+	case o.Kind == kernels.QLog && o.Q > 0:
+		return ofPower
+	}
+	return ofLogarithm
 }
 
 // attempts is how often a graph is built before it is given up. Of builds at
@@ -51,13 +72,13 @@ func naming(attempt int) func(k int) string {
 // nodes for one where their hashes meet, so it counts them: every step after the
 // second makes as many as the third does. Where there are fewer, it builds again
 // under other names.
-func unroll[F kernels.Float](c Cell, n, K int, logarithmic bool, names func(attempt int) func(k int) string) (*segment, error) {
-	want, err := nodes[F](c, n, K, logarithmic)
+func unroll[F kernels.Float](c Cell, n, K int, what reading, names func(attempt int) func(k int) string) (*segment, error) {
+	want, err := nodes[F](c, n, K, what)
 	if err != nil {
 		return nil, err
 	}
 	for attempt := 0; ; attempt++ {
-		s, err := build[F](c, n, K, logarithmic, names(attempt))
+		s, err := build[F](c, n, K, what, names(attempt))
 		if err != nil {
 			return nil, err
 		}
@@ -72,17 +93,17 @@ func unroll[F kernels.Float](c Cell, n, K int, logarithmic bool, names func(atte
 
 // nodes returns how many nodes the graph of K steps has, foretold from those of
 // two and of three steps, in which hashes meet once in 10⁶.
-func nodes[F kernels.Float](c Cell, n, K int, logarithmic bool) (int, error) {
+func nodes[F kernels.Float](c Cell, n, K int, what reading) (int, error) {
 	var count [2]int
 	for i := range count {
-		s, err := build[F](c, n, 2+i, logarithmic, naming(0))
+		s, err := build[F](c, n, 2+i, what, naming(0))
 		if err != nil {
 			return 0, err
 		}
 		count[i] = len(s.graph.AllNodes())
 	}
 	if K == 1 {
-		s, err := build[F](c, n, 1, logarithmic, naming(0))
+		s, err := build[F](c, n, 1, what, naming(0))
 		return len(s.graph.AllNodes()), err
 	}
 	return count[0] + (K-2)*(count[1]-count[0]), nil
@@ -106,7 +127,7 @@ func checkNodes(g *gorgonia.ExprGraph, want int) error {
 }
 
 // build builds the graph once and differentiates it.
-func build[F kernels.Float](c Cell, n, K int, logarithmic bool, name func(k int) string) (*segment, error) {
+func build[F kernels.Float](c Cell, n, K int, what reading, name func(k int) string) (*segment, error) {
 	s := &segment{graph: gorgonia.NewGraph()}
 	leaf := func(name string, shape ...int) *gorgonia.Node {
 		return gorgonia.NewTensor(s.graph, dtype[F](), len(shape), gorgonia.WithName(name), gorgonia.WithShape(shape...))
@@ -133,8 +154,11 @@ func build[F kernels.Float](c Cell, n, K int, logarithmic bool, name func(k int)
 		s.incoming = append(s.incoming, leaf(fmt.Sprintf("λ %d", i), n))
 	}
 	softmax := gorgonia.SoftMax // its hash is LogSoftMax's: a graph holds one of the two only
-	if logarithmic {
+	if what != ofProbability {
 		softmax = gorgonia.LogSoftMax
+	}
+	if what == ofPower {
+		s.power = gorgonia.Nodes{leaf("q", kernels.Actions), leaf("1", kernels.Actions)}
 	}
 	var b builder
 	state := s.first
@@ -153,8 +177,12 @@ func build[F kernels.Float](c Cell, n, K int, logarithmic bool, name func(k int)
 			return nil, b.err
 		}
 		a := b.op(softmax(logits, 0))
+		read := a
+		if what == ofPower {
+			read = b.op(gorgonia.Sub(b.op(gorgonia.Exp(b.op(gorgonia.HadamardProd(s.power[0], a)))), s.power[1]))
+		}
 		s.state, s.logits, s.softmax = append(s.state, state), append(s.logits, logits), append(s.softmax, a)
-		if term := b.product(s.weight[k], a); k == 0 {
+		if term := b.product(s.weight[k], read); k == 0 {
 			s.loss = term
 		} else {
 			s.loss = b.add(s.loss, term)
@@ -179,7 +207,7 @@ func build[F kernels.Float](c Cell, n, K int, logarithmic bool, name func(k int)
 // compileSegment returns the segment's program. Its phases are the K steps, the
 // loss, and the gradient, which has a space for itself.
 func compileSegment[F kernels.Float](s *segment) (*program[F], error) {
-	p := plan{last: true, shared: s.parameters, own: slices.Concat(s.input, s.weight, s.first, s.incoming)}
+	p := plan{last: true, shared: slices.Concat(s.parameters, s.power), own: slices.Concat(s.input, s.weight, s.first, s.incoming)}
 	for k := range s.state {
 		p.phases = append(p.phases, append(slices.Clone(s.state[k]), s.logits[k]))
 	}

@@ -67,15 +67,15 @@ func NewUnrolled[F kernels.Float](c Cell, n, steps, workers int, fused kernels.B
 		jobs: make(chan job[F])}
 	u.waits.New = func() any { return new(sync.WaitGroup) }
 	for range workers {
-		u.workers = append(u.workers, &worker[F]{of: u, programs: map[bool]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
+		u.workers = append(u.workers, &worker[F]{of: u, programs: map[reading]*compiled[F]{}, rest: make([]F, u.states), deviates: make([]float64, u.noise)})
 	}
-	for _, logarithmic := range []bool{true, false} {
-		s, err := unroll[F](c, n, steps, logarithmic, naming)
+	for _, what := range []reading{ofLogarithm, ofProbability, ofPower} {
+		s, err := unroll[F](c, n, steps, what, naming)
 		if err != nil {
 			return nil, err
 		}
 		for _, w := range u.workers {
-			if w.programs[logarithmic], err = newCompiled[F](s); err != nil {
+			if w.programs[what], err = newCompiled[F](s); err != nil {
 				return nil, err
 			}
 		}
@@ -158,6 +158,3 @@ func (u *Unrolled[F]) each(j job[F], tapes []*kernels.Tape[F]) {
 
 // gradient returns a tape's own gradient, at the start of its scratch.
 func (u *Unrolled[F]) gradient(t *kernels.Tape[F]) []F { return t.Workspace(u.size)[:u.size] }
-
-// logarithmic reports whether the graph goes through log a_t rather than a_t.
-func logarithmic(o kernels.Objective) bool { return o != kernels.ProbabilityMean }

@@ -70,15 +70,15 @@ func TestUnrolledIsFixture(t *testing.T) {
 		u := engine[float64](t, RNN{}, f.N, K, 1)
 		tape, grad := kernels.NewTape[float64](f.N), make([]float64, s.Size())
 		tapes := []*kernels.Tape[float64]{tape}
-		for o, objective := range kernelstest.Objectives {
-			t.Run(fmt.Sprintf("%d steps, %s", K, objective), func(t *testing.T) {
-				o := kernels.Objective(o)
+		for i, objective := range kernelstest.Objectives {
+			t.Run(fmt.Sprintf("%d steps, %s", K, objective.Name), func(t *testing.T) {
+				o := objective.Objective
 				tape.Begin(f.Session)
 				loss := u.Forward(f.Theta, o, tapes)
 				u.Backward(f.Theta, o, tapes, 1, grad)
-				near(t, "loss", []float64{loss}, []float64{f.Loss[o]}, agreement)
+				near(t, "loss", []float64{loss}, []float64{f.Loss[i]}, agreement)
 				for _, p := range s.Parameters() {
-					near(t, "gradient by "+p.Name, grad[p.Start:p.End], f.Grad[o][p.Start:p.End], agreement)
+					near(t, "gradient by "+p.Name, grad[p.Start:p.End], f.Grad[i][p.Start:p.End], agreement)
 				}
 				near(t, "hidden", tape.Hidden[f.N:(tape.T+1)*f.N], f.Record.Hidden, agreement)
 				if !slices.Equal(tape.Feedback[:tape.T], f.Record.Feedback) {
@@ -122,7 +122,7 @@ func TestUnrolledTrainsAsTheKernelsDo(t *testing.T) {
 func TestSegmentIsTapeMachine(t *testing.T) {
 	for _, c := range []Cell{RNN{}, Leaky{Leak: .3}, GRU{}, LSTM{}, Connect(GRU{}, Connectivity{Recurrent: "block-diagonal", Excitatory: .5})} {
 		t.Run(fmt.Sprintf("%T", c), func(t *testing.T) {
-			s, err := unroll[float64](c, 4, 6, true, naming)
+			s, err := unroll[float64](c, 4, 6, ofLogarithm, naming)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ func TestSegmentIsTapeMachine(t *testing.T) {
 // A run allocates nothing, and a step takes few instructions: elementwise ops are
 // fused, and so are outer products into their sums.
 func TestSegmentProgram(t *testing.T) {
-	s, err := unroll[float64](RNN{}, 50, 64, true, naming)
+	s, err := unroll[float64](RNN{}, 50, 64, ofLogarithm, naming)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,13 +290,13 @@ func TestNodesOverLengthsAndNames(t *testing.T) {
 	built, refused := 0, 0
 	for _, l := range lengths {
 		for K := l.from; K <= l.to; K++ {
-			want, err := nodes[float64](RNN{}, 2, K, true)
+			want, err := nodes[float64](RNN{}, 2, K, ofLogarithm)
 			if err != nil {
 				t.Fatal(err)
 			}
 			good := 0
 			for attempt := range l.names {
-				s, err := build[float64](RNN{}, 2, K, true, naming(attempt))
+				s, err := build[float64](RNN{}, 2, K, ofLogarithm, naming(attempt))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -374,14 +374,14 @@ func TestUnrollUnderCollidingNames(t *testing.T) {
 			return naming(attempt)
 		}
 	}
-	s, err := unroll[float64](RNN{}, 3, 12, true, badUpTo(attempts-2))
+	s, err := unroll[float64](RNN{}, 3, 12, ofLogarithm, badUpTo(attempts-2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if name := s.input[0].Name(); name != naming(attempts-1)(0) {
 		t.Errorf("built under the name %q", name)
 	}
-	if _, err := unroll[float64](RNN{}, 3, 12, true, badUpTo(attempts)); err == nil || !strings.Contains(err.Error(), "merged") {
+	if _, err := unroll[float64](RNN{}, 3, 12, ofLogarithm, badUpTo(attempts)); err == nil || !strings.Contains(err.Error(), "merged") {
 		t.Errorf("collisions without end: %v", err)
 	}
 }

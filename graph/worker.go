@@ -20,6 +20,7 @@ type compiled[F kernels.Float] struct {
 	logits                    []place   // (K)
 	loss                      place
 	gradient                  []place // as parameters
+	power                     []place // q and 1, (2) each, or none
 }
 
 func newCompiled[F kernels.Float](s *segment) (*compiled[F], error) {
@@ -40,13 +41,15 @@ func newCompiled[F kernels.Float](s *segment) (*compiled[F], error) {
 	c.parameters, c.gradient = places(s.parameters), places(s.gradient)
 	c.input, c.weight, c.logits = places(s.input), places(s.weight), places(s.logits)
 	c.first, c.incoming, c.outgoing = places(s.first), places(s.incoming), places(s.outgoing)
+	c.power = places(s.power)
 	c.loss = p.places[s.loss]
 	return c, nil
 }
 
-// load assigns θ and computes what follows from it alone.
-func (c *compiled[F]) load(theta []F) {
+// load assigns θ, and the objective's q, and computes what follows from them alone.
+func (c *compiled[F]) load(theta []F, q float64) {
 	c.scatter(c.parameters, theta)
+	c.scatter(c.power, []F{F(q), F(q), 1, 1})
 	c.phases(-1, 0)
 }
 
@@ -79,9 +82,9 @@ func (c *compiled[F]) gather(to []F, from []place) {
 // worker is a goroutine with what it needs to go through sessions.
 type worker[F kernels.Float] struct {
 	of       *Unrolled[F]
-	programs map[bool]*compiled[F] // by whether they go through log a_t
-	rest     []F                   // scratch: λ
-	deviates []float64             // scratch: a step's noise
+	programs map[reading]*compiled[F]
+	rest     []F       // scratch: λ
+	deviates []float64 // scratch: a step's noise
 
 	compiled *compiled[F]     // of the pass that is going on
 	tape     *kernels.Tape[F] // likewise
@@ -108,8 +111,8 @@ func (w *worker[F]) work() {
 
 // begin sets out on a pass.
 func (w *worker[F]) begin(theta []F, o kernels.Objective, t *kernels.Tape[F]) {
-	w.compiled, w.tape = w.programs[logarithmic(o)], t
-	w.compiled.load(theta)
+	w.compiled, w.tape = w.programs[readingOf(o)], t
+	w.compiled.load(theta, o.Q)
 }
 
 // segment turns to the memory of the tape's s-th segment. The segments' memories
@@ -172,15 +175,19 @@ func (w *worker[F]) finish(o kernels.Objective) {
 	}
 }
 
-// weigh assigns the weights (2) of a step: by what the loss goes with a_t, or with
-// its logarithm. They are 0 beyond the passage.
+// weigh assigns the weights (2) of a step: by what the loss goes with what the
+// graph reads of a_t. They are 0 beyond the passage.
 func (w *worker[F]) weigh(weight []F, o kernels.Objective, step int) {
 	t := w.tape
 	clear(weight)
 	if step >= t.T {
 		return
 	}
-	switch scale := o.Scale(t.T); {
+	scale := o.Scale(t.T)
+	if readingOf(o) == ofPower {
+		scale /= o.Q
+	}
+	switch {
 	case o == kernels.SoftCrossEntropyMean:
 		d := float64(t.Teacher.Difference[step])
 		weight[0], weight[1] = F(-scale*kernels.Sigmoid(-d)), F(-scale*kernels.Sigmoid(d))

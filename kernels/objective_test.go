@@ -5,24 +5,25 @@ import (
 	"testing"
 )
 
-var objectives = []Objective{CrossEntropyMean, CrossEntropySum, ProbabilityMean}
+var objectives = []Objective{CrossEntropyMean, CrossEntropySum, ProbabilityMean, QLogMean(0), QLogMean(.37), QLogMean(1)}
 
 func TestObjectiveNames(t *testing.T) {
 	for o, want := range map[Objective][3]string{
 		CrossEntropyMean: {"cross-entropy", "mean", "cross-entropy (mean)"},
 		CrossEntropySum:  {"cross-entropy", "sum", "cross-entropy (sum)"},
 		ProbabilityMean:  {"probability", "mean", "probability (mean)"},
+		QLogMean(.25):    {"q-log", "mean", "q-log 0.25 (mean)"},
 	} {
 		name, reduction := o.Names()
 		if got := [3]string{name, reduction, o.String()}; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if got, err := ParseObjective(name, reduction); got != o || err != nil {
+		if got, err := ParseObjective(name, reduction, o.Q); got != o || err != nil {
 			t.Errorf("%s is parsed as %v, %v", o, got, err)
 		}
 	}
-	for _, bad := range [][2]string{{"probability", "sum"}, {"cross-entropy", ""}, {"", "mean"}, {"ce", "mean"}} {
-		if o, err := ParseObjective(bad[0], bad[1]); err == nil {
+	for _, bad := range [][2]string{{"probability", "sum"}, {"cross-entropy", ""}, {"", "mean"}, {"ce", "mean"}, {"q-log", "sum"}, {"soft-cross-entropy", "mean"}} {
+		if o, err := ParseObjective(bad[0], bad[1], 0); err == nil {
 			t.Errorf("%q is parsed as %v", bad, o)
 		}
 	}
@@ -58,8 +59,17 @@ func TestLoss(t *testing.T) {
 	} {
 		for _, o := range objectives {
 			loss, derivative := row.crossEntropy, row.dEntropy
-			if o == ProbabilityMean {
+			switch {
+			case o == ProbabilityMean:
 				loss, derivative = row.probability, row.dProbability
+			case o.Q == 1: // 1 − a, to the rounding of the difference
+				loss, derivative = 1+row.probability, row.dProbability
+				if got := o.Loss(row.side, row.d); math.Abs(got-loss) < rounding {
+					loss = got
+				}
+			case o.Q > 0: // (1 − a^q)/q with a = e^−cross entropy
+				loss = -math.Expm1(-o.Q*row.crossEntropy) / o.Q
+				derivative = row.dEntropy * math.Exp(-o.Q*row.crossEntropy)
 			}
 			close := func(got, want float64) bool {
 				return got == want || math.Abs(got-want) <= rounding*math.Abs(want)

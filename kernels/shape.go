@@ -118,45 +118,75 @@ func Uniform[F Float](bound float64, seed uint64, theta []F) {
 }
 
 // Objective is the loss that training minimises, with its reduction.
-type Objective uint8
+type Objective struct {
+	Kind LossKind
+	Sum  bool    // over the session's steps, not divided by T
+	Q    float64 // of QLog, 0 to 1
+}
 
-// The losses. T counts all RNN steps of the session, blanks included. The first
-// three are sums over observation steps and teach the task; the last, over all
-// steps, teaches a student what its teacher's tape shows (Tape.Teacher).
+// LossKind is what one RNN step adds to the loss, as a function of a_t.
+type LossKind uint8
+
+// The kinds of loss. The first three count observation steps and teach the task;
+// SoftCrossEntropy counts all steps and teaches a student what its teacher's tape
+// shows (Tape.Teacher).
 const (
-	CrossEntropyMean     Objective = iota // −(1/T) Σ log a_t(s_n): SI 7.2's loss divided by T
-	CrossEntropySum                       // −Σ log a_t(s_n): SI 7.2, to the letter
-	ProbabilityMean                       // −(1/T) Σ a_t(s_n): what the paper's released code minimises
-	SoftCrossEntropyMean                  // −(1/T) Σ_t Σ_a teacher_t(a) log a_t(a): SI 7.4, traditional distillation
+	CrossEntropy     LossKind = iota // −log a_t(s_n)
+	Probability                      // −a_t(s_n)
+	QLog                             // −(a_t(s_n)^q − 1)/q: from the cross entropy, q = 0, to the probability but for a constant, q = 1
+	SoftCrossEntropy                 // −Σ_a teacher_t(a) log a_t(a)
 )
 
-var objectiveNames = [...][2]string{
-	CrossEntropyMean:     {"cross-entropy", "mean"},
-	CrossEntropySum:      {"cross-entropy", "sum"},
-	ProbabilityMean:      {"probability", "mean"},
-	SoftCrossEntropyMean: {"soft-cross-entropy", "mean"},
-}
+// The paper's losses. T counts all RNN steps of the session, blanks included.
+var (
+	CrossEntropyMean     = Objective{Kind: CrossEntropy}            // −(1/T) Σ log a_t(s_n): SI 7.2's loss divided by T
+	CrossEntropySum      = Objective{Kind: CrossEntropy, Sum: true} // −Σ log a_t(s_n): SI 7.2, to the letter
+	ProbabilityMean      = Objective{Kind: Probability}             // −(1/T) Σ a_t(s_n): what the paper's released code minimises
+	SoftCrossEntropyMean = Objective{Kind: SoftCrossEntropy}        // −(1/T) Σ_t Σ_a teacher_t(a) log a_t(a): SI 7.4, traditional distillation
+)
+
+// QLogMean returns the objective −(1/T) Σ (a_t(s_n)^q − 1)/q for q from 0 to 1,
+// where 0 stands for the limit, log a_t(s_n).
+func QLogMean(q float64) Objective { return Objective{Kind: QLog, Q: q} }
+
+var lossNames = [...]string{CrossEntropy: "cross-entropy", Probability: "probability", QLog: "q-log", SoftCrossEntropy: "soft-cross-entropy"}
 
 // Names returns the objective's name and its reduction's.
 func (o Objective) Names() (objective, reduction string) {
-	return objectiveNames[o][0], objectiveNames[o][1]
+	reduction = "mean"
+	if o.Sum {
+		reduction = "sum"
+	}
+	return lossNames[o.Kind], reduction
 }
 
 func (o Objective) String() string {
-	return objectiveNames[o][0] + " (" + objectiveNames[o][1] + ")"
+	name, reduction := o.Names()
+	if o.Kind == QLog {
+		name += fmt.Sprintf(" %v", o.Q)
+	}
+	return name + " (" + reduction + ")"
 }
 
-// ParseObjective is the inverse of Names for the objectives that teach the task.
-func ParseObjective(objective, reduction string) (Objective, error) {
-	for o, names := range objectiveNames[:SoftCrossEntropyMean] {
-		if names[0] == objective && names[1] == reduction {
-			return Objective(o), nil
+// ParseObjective is the inverse of Names for the objectives that teach the task;
+// q is read with q-log only.
+func ParseObjective(objective, reduction string, q float64) (Objective, error) {
+	switch objective + " " + reduction {
+	case "cross-entropy mean":
+		return CrossEntropyMean, nil
+	case "cross-entropy sum":
+		return CrossEntropySum, nil
+	case "probability mean":
+		return ProbabilityMean, nil
+	case "q-log mean":
+		if !(q >= 0 && q <= 1) {
+			return Objective{}, fmt.Errorf("q is %v (allowed: 0 to 1)", q)
 		}
+		return QLogMean(q), nil
+	case "probability sum", "q-log sum":
+		return Objective{}, fmt.Errorf("the objective %s has the reduction mean only", objective)
 	}
-	if objective == "probability" && reduction == "sum" {
-		return 0, fmt.Errorf("the objective probability has the reduction mean only")
-	}
-	return 0, fmt.Errorf("no objective %q with reduction %q (allowed: cross-entropy with mean or sum, probability with mean)",
+	return Objective{}, fmt.Errorf("no objective %q with reduction %q (allowed: cross-entropy with mean or sum, probability or q-log with mean)",
 		objective, reduction)
 }
 
@@ -170,19 +200,27 @@ func (o Objective) Derivative(side int8, d float64) float64 { return o.Derivativ
 
 // LossAt is Loss for a caller that has Odds(d).
 func (o Objective) LossAt(side int8, d, odds float64) float64 {
-	if o == ProbabilityMean {
+	if o.Kind == Probability {
 		return -sigmoid(float64(side)*d, odds)
 	}
-	return log1p(odds) - min(float64(side)*d, 0)
+	nats := log1p(odds) - min(float64(side)*d, 0)
+	if o.Kind == QLog && o.Q > 0 {
+		return -math.Expm1(-o.Q*nats) / o.Q
+	}
+	return nats
 }
 
 // DerivativeAt is Derivative for a caller that has Odds(d).
 func (o Objective) DerivativeAt(side int8, d, odds float64) float64 {
 	s := float64(side)
-	if o == ProbabilityMean {
+	if o.Kind == Probability {
 		return -s * odds / ((1 + odds) * (1 + odds))
 	}
-	return -s * sigmoid(-s*d, odds)
+	slope := -s * sigmoid(-s*d, odds)
+	if o.Kind == QLog && o.Q > 0 {
+		slope *= math.Exp(-o.Q * (log1p(odds) - min(s*d, 0))) // a^q
+	}
+	return slope
 }
 
 // SoftLoss returns what one RNN step adds to SoftCrossEntropyMean before Scale:
@@ -200,7 +238,7 @@ func SoftDerivativeAt(teacher, d, odds float64) float64 { return sigmoid(d, odds
 
 // Scale is the factor of the sum over a session of T RNN steps.
 func (o Objective) Scale(T int) float64 {
-	if o == CrossEntropySum {
+	if o.Sum {
 		return 1
 	}
 	return 1 / float64(T)

@@ -557,7 +557,7 @@ func (w *openShard) save() error {
 // program can be at work on them.
 func (s *Sweep) sweepUp(lease time.Duration) {
 	for _, dir := range []string{workDir, claimsDir} {
-		left, _ := filepath.Glob(filepath.Join(s.Out, dir, "[!.]*"))
+		left, _ := filepath.Glob(filepath.Join(s.Out, dir, "[^.]*"))
 		for _, path := range left {
 			os.Remove(path) // if not now, then after the next run
 		}

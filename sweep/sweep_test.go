@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"math"
 	"os"
@@ -289,6 +290,23 @@ func TestShared(t *testing.T) {
 	if trained != 40 {
 		t.Errorf("%d networks trained, want 40", trained)
 	}
+	unfinished := filepath.Join(s.Out, workDir, ".tmp-another's")
+	checkpoint := filepath.Join(s.Out, workDir, "stale.zip")
+	for _, path := range []string{unfinished, checkpoint} {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.sweepUp(DefaultLease)
+	if _, err := os.Stat(unfinished); err != nil {
+		t.Errorf("the unfinished file of a living program: %v", err)
+	}
+	if _, err := os.Stat(checkpoint); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a stale checkpoint: %v", err)
+	}
+	hour := time.Now().Add(-time.Hour)
+	os.Chtimes(unfinished, hour, hour)
+	s.sweepUp(DefaultLease)
 	left, _ := filepath.Glob(filepath.Join(s.Out, "*", ".*"))
 	claims, _ := os.ReadDir(filepath.Join(s.Out, claimsDir))
 	if len(left)+len(claims) > 0 {

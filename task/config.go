@@ -22,6 +22,9 @@ type Config struct {
 	NoiseSD               float64   `yaml:"noise-sd"`               // standard deviation of one observation
 	ActionThreshold       float64   `yaml:"action-threshold"`       // an action is taken where max(a_t) exceeds this
 	WaitingFeedback       float64   `yaml:"waiting-feedback"`       // feedback of an observation step without action
+	CorrectFeedback       float64   `yaml:"correct-feedback"`       // feedback of a correct action
+	ErrorFeedback         float64   `yaml:"error-feedback"`         // feedback of a wrong action
+	TimeoutFeedback       float64   `yaml:"timeout-feedback"`       // feedback of a time-out
 }
 
 // DefaultConfig returns the paper's task.
@@ -40,6 +43,9 @@ func DefaultConfig() Config {
 		NoiseSD:               1,
 		ActionThreshold:       .9,
 		WaitingFeedback:       -.05,
+		CorrectFeedback:       1,
+		ErrorFeedback:         -1,
+		TimeoutFeedback:       -1,
 	}
 }
 
@@ -85,8 +91,14 @@ func (c Config) Resolve() (Config, error) {
 		return c, bad("noise-sd", c.NoiseSD, "a finite number above 0")
 	case !(c.ActionThreshold > .5 && c.ActionThreshold < 1):
 		return c, bad("action-threshold", c.ActionThreshold, "above 0.5 and below 1")
-	case !finite(c.WaitingFeedback):
-		return c, bad("waiting-feedback", c.WaitingFeedback, "a finite number")
+	}
+	for _, f := range []struct {
+		key   string
+		value float64
+	}{{"waiting-feedback", c.WaitingFeedback}, {"correct-feedback", c.CorrectFeedback}, {"error-feedback", c.ErrorFeedback}, {"timeout-feedback", c.TimeoutFeedback}} {
+		if !finite(f.value) {
+			return c, bad(f.key, f.value, "a finite number")
+		}
 	}
 	for _, s := range c.Strengths {
 		if !(s >= 0) || !finite(s) {
@@ -147,5 +159,8 @@ func Keys() []Key {
 		{"noise-sd", "standard deviation of an observation", "above 0", func(c *Config) any { return &c.NoiseSD }},
 		{"action-threshold", "probability above which an action is taken", "above 0.5, below 1", func(c *Config) any { return &c.ActionThreshold }},
 		{"waiting-feedback", "feedback of an observation step without action", "a finite number", func(c *Config) any { return &c.WaitingFeedback }},
+		{"correct-feedback", "feedback of a correct action", "a finite number", func(c *Config) any { return &c.CorrectFeedback }},
+		{"error-feedback", "feedback of a wrong action", "a finite number", func(c *Config) any { return &c.ErrorFeedback }},
+		{"timeout-feedback", "feedback of a time-out", "a finite number", func(c *Config) any { return &c.TimeoutFeedback }},
 	}
 }

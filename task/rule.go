@@ -8,6 +8,9 @@ type Rule struct {
 	BlankSteps      int     // RNN steps that begin a trial and on which no action can be taken
 	MaxSteps        int     // RNN steps after which a trial times out
 	LogitThreshold  float64 // ln(θ/(1−θ)) for the action threshold θ
+	CorrectFeedback float64 // feedback of the correct action
+	ErrorFeedback   float64 // feedback of the other action
+	TimeoutFeedback float64 // feedback of a time-out
 	WaitingFeedback float64 // feedback of an observation step without action
 }
 
@@ -24,6 +27,9 @@ func (c *Config) Rule() Rule {
 		BlankSteps:      c.BlankSteps,
 		MaxSteps:        c.MaxSteps(),
 		LogitThreshold:  math.Log(c.ActionThreshold / (1 - c.ActionThreshold)),
+		CorrectFeedback: c.CorrectFeedback,
+		ErrorFeedback:   c.ErrorFeedback,
+		TimeoutFeedback: c.TimeoutFeedback,
 		WaitingFeedback: c.WaitingFeedback,
 	}
 }
@@ -46,12 +52,20 @@ func (r *Rule) Step(step int, side int8, difference float64) Outcome {
 	case step < r.BlankSteps:
 		return Outcome{}
 	case difference > r.LogitThreshold:
-		return Outcome{Feedback: float64(side), Ended: true, Action: +1}
+		return r.acted(side, +1)
 	case difference < -r.LogitThreshold:
-		return Outcome{Feedback: float64(-side), Ended: true, Action: -1}
+		return r.acted(side, -1)
 	case step == r.MaxSteps-1:
-		return Outcome{Feedback: -1, Ended: true}
+		return Outcome{Feedback: r.TimeoutFeedback, Ended: true}
 	default:
 		return Outcome{Feedback: r.WaitingFeedback}
 	}
+}
+
+func (r *Rule) acted(side, action int8) Outcome {
+	feedback := r.ErrorFeedback
+	if action == side {
+		feedback = r.CorrectFeedback
+	}
+	return Outcome{Feedback: feedback, Ended: true, Action: action}
 }

@@ -74,3 +74,22 @@ func TestCounted(t *testing.T) {
 		}
 	}
 }
+
+// Feedback is what the configuration says it is.
+func TestFeedback(t *testing.T) {
+	c := resolved(t, func(c *Config) {
+		c.WaitingFeedback, c.CorrectFeedback, c.ErrorFeedback, c.TimeoutFeedback = .1, .2, .3, .4
+	})
+	r := c.Rule()
+	const step, last = 2, 11
+	for _, side := range []int8{-1, +1} {
+		sure := 9 * float64(side)
+		for want, got := range map[float64]Outcome{
+			.1: r.Step(step, side, 0), .2: r.Step(step, side, sure), .3: r.Step(step, side, -sure), .4: r.Step(last, side, 0),
+		} {
+			if got.Feedback != want {
+				t.Errorf("side %+d: %+v, want feedback %v", side, got, want)
+			}
+		}
+	}
+}

@@ -22,6 +22,8 @@ type Config struct {
 	GradientSteps     int         `yaml:"gradient-steps"`
 	Objective         string      `yaml:"objective"`
 	Reduction         string      `yaml:"reduction"`
+	Q                 float64     `yaml:"q"`
+	Truncate          int         `yaml:"truncate"`
 	LearningRate      float64     `yaml:"lr"`
 	Momentum          float64     `yaml:"momentum"`
 	Sessions          int         `yaml:"sessions"`
@@ -61,6 +63,7 @@ func DefaultConfig() Config {
 		GradientSteps:     5000,
 		Objective:         "cross-entropy",
 		Reduction:         "mean",
+		Q:                 defaultQ,
 		LearningRate:      .001,
 		Momentum:          .1,
 		Sessions:          1,
@@ -134,6 +137,7 @@ func Keys() []Key {
 	const patterns = "none; diagonal, block-diagonal or first with the engine unrolled"
 	objective := func(c *Config) any { return &c.Objective }
 	hidden := func(c *Config) any { return &c.Hidden }
+	truncate := func(c *Config) any { return &c.Truncate }
 	steps := func(c *Config) any { return &c.GradientSteps }
 	sessions := func(c *Config) any { return &c.Sessions }
 	jobs := func(c *Config) any { return &c.Jobs }
@@ -143,14 +147,24 @@ func Keys() []Key {
 	keys := []Key{
 		{"hidden", "hidden units N", fmt.Sprintf("1 to %d", kernels.MaxN), true, hidden, between(hidden, 1, kernels.MaxN)},
 		{"gradient-steps", "gradient steps, one whole session each", fmt.Sprintf("1 to %d", maxSteps), false, steps, between(steps, 1, maxSteps)},
-		{"objective", "loss to minimise", "cross-entropy or probability; soft-cross-entropy with a teacher", true, objective,
+		{"objective", "loss to minimise", "cross-entropy, probability or q-log; soft-cross-entropy with a teacher", true, objective,
 			func(c *Config) bool {
 				_, err := c.loss()
-				return err == nil || c.Objective == "cross-entropy" || c.Objective == "probability" // then the reduction is at fault
+				return err == nil || slices.Contains([]string{"cross-entropy", "probability", qLog}, c.Objective) // then the reduction or q is at fault
 			}},
 		{"reduction", "sum over a session's observation steps, or that sum divided by all its RNN steps (mean)",
 			"mean; sum with cross-entropy only", true, func(c *Config) any { return &c.Reduction },
-			func(c *Config) bool { _, err := c.loss(); return err == nil }},
+			func(c *Config) bool {
+				_, err := kernels.ParseObjective(c.Objective, c.Reduction, 0) // q is looked at next
+				return err == nil || c.Objective == softCrossEntropy && c.Reduction == "mean"
+			}},
+		{"q", "of the objective q-log, −(a^q − 1)/q of the right action's probability a: 0 is the cross entropy, 1 the probability but for a constant",
+			"0 to 1, with the objective q-log", true, func(c *Config) any { return &c.Q },
+			func(c *Config) bool { return c.Q == defaultQ || c.Q >= 0 && c.Q <= 1 && c.Objective == qLog }},
+		{"truncate", "trials after which backpropagation through time is cut, again and again; 0 means never", "0 or more; 0 with the engine unrolled", true, truncate,
+			func(c *Config) bool {
+				return c.Truncate == 0 || between(truncate, 0, maxSteps)(c) && c.Engine == "fused"
+			}},
 		{"lr", "learning rate of SGD", "a finite number above 0", true, func(c *Config) any { return &c.LearningRate },
 			func(c *Config) bool { return c.LearningRate > 0 && c.LearningRate <= math.MaxFloat32 }},
 		{"momentum", "momentum of SGD", "0 to below 1", true, func(c *Config) any { return &c.Momentum },
@@ -326,15 +340,18 @@ func (c *Config) Differs(other *Config) error {
 	return nil
 }
 
-// softCrossEntropy is the objective of a network that has a teacher.
-const softCrossEntropy = "soft-cross-entropy"
+const (
+	softCrossEntropy = "soft-cross-entropy" // the objective of a network that has a teacher
+	qLog             = "q-log"              // the objective that takes q
+	defaultQ         = .5
+)
 
 // loss returns the loss that objective and reduction name.
 func (c *Config) loss() (kernels.Objective, error) {
 	if c.Objective == softCrossEntropy && c.Reduction == "mean" {
 		return kernels.SoftCrossEntropyMean, nil
 	}
-	return kernels.ParseObjective(c.Objective, c.Reduction)
+	return kernels.ParseObjective(c.Objective, c.Reduction, c.Q)
 }
 
 // objective returns the loss of a resolved configuration.

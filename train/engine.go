@@ -79,3 +79,11 @@ func play[F kernels.Float](w Weights, backend kernels.Backend[F]) (kernels.Backe
 	}
 	return u, nil
 }
+
+// truncated returns the backend with gradients as long as the configuration's.
+func truncated[F kernels.Float](c *Config, backend kernels.Backend[F]) kernels.Backend[F] {
+	if c.Truncate == 0 {
+		return backend
+	}
+	return &kernels.Truncated[F]{Backend: backend, Trials: c.Truncate}
+}

@@ -233,12 +233,12 @@ func (m *member[F]) advance(ctx context.Context, backend kernels.Backend[F], gra
 }
 
 // plain reports whether kernels.Train and Backend.Train make the configuration's
-// updates: else the graph's solvers do.
-func (c *Config) plain() bool { return c.Solver == "sgd" && c.Clip == 0 }
+// updates: else the graph does.
+func (c *Config) plain() bool { return c.Solver == "sgd" && c.Clip == 0 && c.Truncate == 0 }
 
 // step trains one network through the graph.
 func (m *member[F]) step(ctx context.Context, backend kernels.Backend[F], gradientSteps int) error {
-	trainer, err := graph.NewTrainer(backend, m.net)
+	trainer, err := graph.NewTrainer(truncated(&m.cfg, backend), m.net)
 	if err != nil {
 		return err
 	}

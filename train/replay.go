@@ -20,22 +20,23 @@ import (
 
 // ReplayConfig says which session goes through which weights, and how.
 type ReplayConfig struct {
-	Weights   string // .safetensors or .npz
-	Session   string // .npz
-	Force     string // .npz whose decisions are followed; empty for the closed loop
-	Out       string // .npz, replaced where it is there
-	Objective string // cross-entropy or probability
-	Reduction string // mean or sum
-	Dtype     string // f32 or f64
-	Engine    string // fused or unrolled
-	Device    string // auto, cpu, gpu or gpu:K
+	Weights   string  // .safetensors or .npz
+	Session   string  // .npz
+	Force     string  // .npz whose decisions are followed; empty for the closed loop
+	Out       string  // .npz, replaced where it is there
+	Objective string  // cross-entropy, probability or q-log
+	Q         float64 // of q-log
+	Reduction string  // mean or sum
+	Dtype     string  // f32 or f64
+	Engine    string  // fused or unrolled
+	Device    string  // auto, cpu, gpu or gpu:K
 	Task      task.Config
 }
 
 // DefaultReplayConfig returns a replay in which only the files are left to name.
 func DefaultReplayConfig() ReplayConfig {
 	c := DefaultConfig()
-	return ReplayConfig{Objective: c.Objective, Reduction: c.Reduction, Dtype: c.Dtype, Engine: c.Engine, Device: c.Device, Task: c.Task}
+	return ReplayConfig{Objective: c.Objective, Q: c.Q, Reduction: c.Reduction, Dtype: c.Dtype, Engine: c.Engine, Device: c.Device, Task: c.Task}
 }
 
 // ReplaySummary tells what a replay showed. Under forced decisions, actions are
@@ -66,11 +67,11 @@ type ReplaySummary struct {
 func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, error) {
 	opt = opt.Filled()
 	if cfg.Objective == softCrossEntropy {
-		return ReplaySummary{}, &input.Error{Field: "objective", Found: cfg.Objective + ", which needs a teacher", Allowed: "cross-entropy or probability"}
+		return ReplaySummary{}, &input.Error{Field: "objective", Found: cfg.Objective + ", which needs a teacher", Allowed: "cross-entropy, probability or q-log"}
 	}
 	all := DefaultConfig() // so that its keys check ours
-	all.Objective, all.Reduction, all.Dtype, all.Engine, all.Device, all.Task =
-		cfg.Objective, cfg.Reduction, cfg.Dtype, cfg.Engine, cfg.Device, cfg.Task
+	all.Objective, all.Q, all.Reduction, all.Dtype, all.Engine, all.Device, all.Task =
+		cfg.Objective, cfg.Q, cfg.Reduction, cfg.Dtype, cfg.Engine, cfg.Device, cfg.Task
 	all, err := all.Resolve()
 	if err != nil {
 		return ReplaySummary{}, err

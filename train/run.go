@@ -200,7 +200,7 @@ func run[F kernels.Float](ctx context.Context, dir string, cfg Config, opt Optio
 	if err := t.prepare(); err != nil {
 		return Summary{}, err
 	}
-	if t.trainer, err = graph.NewTrainer(backend, net); err != nil {
+	if t.trainer, err = graph.NewTrainer(truncated(&cfg, backend), net); err != nil {
 		return Summary{}, err
 	}
 	t.trainer.Use(cfg.Solver, cfg.Clip, cfg.cell(), cfg.Hidden)

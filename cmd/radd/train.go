@@ -20,6 +20,8 @@ type trainCommand struct {
 	GradientSteps     *string `key:""`
 	Objective         *string `key:""`
 	Reduction         *string `key:""`
+	Q                 *string `key:""`
+	Truncate          *string `key:""`
 	LR                *string `key:"" name:"lr"`
 	Momentum          *string `key:""`
 	Sessions          *string `key:""`
@@ -48,7 +50,8 @@ type trainCommand struct {
 }
 
 func (trainCommand) Help() string {
-	return `One gradient step is one whole session, differentiated without truncation.
+	return `One gradient step is one whole session, differentiated without truncation
+(unless --truncate says otherwise).
 Ctrl-C stops behind a checkpoint; a second one stops at once.
 
     radd train --out runs/a --objective probability --gradient-steps 20000

@@ -38,7 +38,7 @@ func draw[F kernels.Float](tb testing.TB, n int) *drawn[F] {
 }
 
 func benchmark[F kernels.Float](b *testing.B, isa ISA, n int) {
-	const objective = kernels.CrossEntropyMean
+	objective := kernels.CrossEntropyMean
 	d := draw[F](b, n)
 	backend := New[F](isa, 1)
 	defer backend.Close()

@@ -32,7 +32,7 @@ func pages[F kernels.Float](t *testing.T, isa ISA) {
 		theta := make([]F, kernels.Shape{N: n}.Size())
 		kernels.Init(kernels.Shape{N: n}, 1, theta)
 		want := make([]F, len(theta))
-		const o = kernels.CrossEntropyMean
+		o := kernels.CrossEntropyMean
 		loss := backend.Forward(theta, o, plain.Tapes)
 		backend.Backward(theta, o, plain.Tapes, 1, want)
 

@@ -10,6 +10,7 @@ import (
 	"radd/kernels"
 	"radd/kernels/cpu"
 	"radd/kernels/cuda"
+	"radd/kernels/kernelstest"
 	"radd/task"
 )
 
@@ -40,7 +41,7 @@ func short(tb testing.TB, change func(*task.Config)) *task.Sampler {
 // enough to act.
 func network[F kernels.Float](p *task.Sampler, n int, seed uint64) *kernels.Network[F] {
 	net := &kernels.Network[F]{
-		Shape: kernels.Shape{N: n}, Sampler: p, Objective: kernels.Objective(seed % 3), Seed: seed, Sessions: 1 + int(seed%2),
+		Shape: kernels.Shape{N: n}, Sampler: p, Objective: kernelstest.Teaching[seed%uint64(len(kernelstest.Teaching))], Seed: seed, Sessions: 1 + int(seed%2),
 		LearningRate: .01, Momentum: .5,
 	}
 	net.Theta = make([]F, net.Shape.Size())

@@ -14,6 +14,8 @@ type taskConstants struct {
 	BlankSteps, MaxSteps int64
 	Threshold            float64
 	Waiting              float64
+	Correct, Error       float64
+	Timeout              float64
 	NoiseSD              float64
 	Blocks, BlockMin     int64
 	Bias                 uint64
@@ -49,10 +51,23 @@ const (
 	statusWeightNotFinite
 )
 
+type objective struct {
+	Kind, Sum int64
+	Q         float64
+}
+
+func objectiveOf(o kernels.Objective) objective {
+	sum := int64(0)
+	if o.Sum {
+		sum = 1
+	}
+	return objective{int64(o.Kind), sum, o.Q}
+}
+
 type job struct {
 	Task      Pointer
 	N         int64
-	Objective int64
+	Objective objective
 	Seed      uint64
 	Stream    int64
 	Session   int64
@@ -108,7 +123,8 @@ func ruleOf[F kernels.Float](r task.Rule, noiseSD float64) taskConstants {
 	}
 	return taskConstants{
 		BlankSteps: int64(r.BlankSteps), MaxSteps: int64(r.MaxSteps),
-		Threshold: float64(threshold), Waiting: r.WaitingFeedback, NoiseSD: noiseSD,
+		Threshold: float64(threshold), NoiseSD: noiseSD,
+		Waiting: r.WaitingFeedback, Correct: r.CorrectFeedback, Error: r.ErrorFeedback, Timeout: r.TimeoutFeedback,
 	}
 }
 

@@ -178,7 +178,7 @@ func (b *Backend[F]) layJob(a *arena, i int, t *kernels.Tape[F], theta Pointer) 
 	from := p.from[i]
 	p.steps[i] = b.room(t, from)
 	j := job{
-		Task: putOne(a, ruleOf[F](s.Rule(), sd)), N: int64(p.n), Objective: int64(p.objective), State: [2]Pointer{theta},
+		Task: putOne(a, ruleOf[F](s.Rule(), sd)), N: int64(p.n), Objective: objectiveOf(p.objective), State: [2]Pointer{theta},
 		Scale: float64(p.scale),
 		Seed:  origin.Seed, Stream: int64(origin.Stream), Step: int64(origin.GradientStep), Session: int64(origin.Session),
 		From: int64(from), To: int64(min(t.To, from+b.limits.trials)), First: float64(t.FirstFeedback()),

@@ -146,7 +146,7 @@ func (g *group[F]) lay(a *arena) {
 			samplers[net.Sampler] = a.putSampler(ruleOf[F](c.Rule(), c.NoiseSD), net.Sampler)
 		}
 		j := job{
-			Task: samplers[net.Sampler], N: int64(g.hidden), Objective: int64(net.Objective),
+			Task: samplers[net.Sampler], N: int64(g.hidden), Objective: objectiveOf(net.Objective),
 			Seed: net.Seed, Stream: int64(task.StreamTrain), Step: int64(net.Step),
 			Scale: float64(1 / F(net.Sessions)), Sessions: int64(net.Sessions),
 			LearningRate: float64(F(net.LearningRate)), Momentum: float64(F(net.Momentum)),

@@ -42,7 +42,8 @@ func (s suite[F]) bounds(t *testing.T) {
 func (s suite[F]) withinBounds(t *testing.T, backend kernels.Backend[F], theta []F, plain []*kernels.Tape[F],
 	want passage[F], offset int) {
 	t.Helper()
-	const o, scale = kernels.CrossEntropyMean, .75
+	const scale = .75
+	o := kernels.CrossEntropyMean
 	guardedTheta := guardVector(theta, offset)
 	guardedGrad := guardVector(make([]F, len(theta)), maxOffset-offset)
 	grad := guardedGrad.slice()

@@ -37,8 +37,7 @@ func (s suite[F]) finiteDifferences(t *testing.T) {
 	} else {
 		differenced = specification(t)
 	}
-	for o := range Objectives {
-		o := kernels.Objective(o)
+	for _, o := range Teaching {
 		t.Run(o.String(), func(t *testing.T) {
 			theta := network[F](n, 7)
 			tapes := batch[F](n, 2, sampler(t, nil), 7)

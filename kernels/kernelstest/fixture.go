@@ -18,12 +18,18 @@ var Networks = []string{"n2_init", "n50_init", "n2_trained_prob", "n25_trained_c
 // Batch is the name of the fixture with several sessions a gradient step.
 const Batch = "n25_batch"
 
-// Objectives are the objectives' names in fixtures.
-var Objectives = [...]string{
-	kernels.CrossEntropyMean: "ce_mean",
-	kernels.CrossEntropySum:  "ce_sum",
-	kernels.ProbabilityMean:  "prob_mean",
+// Objectives are the oracle's, under their names in fixtures.
+var Objectives = [...]struct {
+	Name string
+	kernels.Objective
+}{
+	{"ce_mean", kernels.CrossEntropyMean},
+	{"ce_sum", kernels.CrossEntropySum},
+	{"prob_mean", kernels.ProbabilityMean},
 }
+
+// Teaching are objectives that teach the task: the oracle's, and others.
+var Teaching = []kernels.Objective{kernels.CrossEntropyMean, kernels.CrossEntropySum, kernels.ProbabilityMean, kernels.QLogMean(.3)}
 
 // Fixture is one network of the oracle.
 type Fixture struct {
@@ -69,13 +75,13 @@ func Load(tb testing.TB, name string) *Fixture {
 		f.Session = a.Session("session/")
 		f.Record = a.record(f.N)
 		for o, objective := range Objectives {
-			f.Loss[o] = a.scalar("loss/" + objective)
-			_, f.Grad[o] = a.Weights("grad/" + objective + "/")
+			f.Loss[o] = a.scalar("loss/" + objective.Name)
+			_, f.Grad[o] = a.Weights("grad/" + objective.Name + "/")
 		}
 	}
-	for o, objective := range Objectives {
-		if a.Has("train/" + objective + "/loss") {
-			f.Training = append(f.Training, a.training(kernels.Objective(o)))
+	for _, objective := range Objectives {
+		if a.Has("train/" + objective.Name + "/loss") {
+			f.Training = append(f.Training, a.training(objective.Name, objective.Objective))
 		}
 	}
 	return f
@@ -202,9 +208,9 @@ func (a Archive) record(n int) Record {
 // training reads the training with one objective. With one session a gradient
 // step it is at train/<objective>/<k>/session/, with several, which all
 // objectives share, at train/<k>/<session>/session/.
-func (a Archive) training(o kernels.Objective) Training {
+func (a Archive) training(name string, o kernels.Objective) Training {
 	a.tb.Helper()
-	folder, batch := "train/"+Objectives[o]+"/", a.Has("train/sessions")
+	folder, batch := "train/"+name+"/", a.Has("train/sessions")
 	t := Training{
 		Objective: o,
 		Momentum:  a.scalar("train/momentum"),

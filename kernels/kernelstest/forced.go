@@ -17,8 +17,7 @@ func (s suite[F]) forced(t *testing.T) {
 	// A network's own decisions change nothing, its gradient included: none
 	// flows through decisions and feedback.
 	t.Run("own", func(t *testing.T) {
-		for o := range Objectives {
-			o := kernels.Objective(o)
+		for _, o := range Teaching {
 			closed := batch[F](n, 2, p, 2)
 			want := play(backend, theta, o, closed, 1)
 			tapes := batch[F](n, 2, p, 2)

@@ -23,14 +23,14 @@ func (s suite[F]) oracle(t *testing.T) {
 			}
 			limit := s.tolerance()
 			var loss, grad float64
-			for i, objective := range Objectives {
+			for i, o := range Objectives {
 				tape.Begin(f.Session)
-				p := play(backend, to[F](f.Theta), kernels.Objective(i), []*kernels.Tape[F]{tape}, 1)
+				p := play(backend, to[F](f.Theta), o.Objective, []*kernels.Tape[F]{tape}, 1)
 				if closed {
 					sameSession(t, tape, &f.Record, limit.oracleLoss)
 				}
-				loss = max(loss, near(t, objective+" loss", []float64{p.loss}, []float64{f.Loss[i]}, limit.oracleLoss))
-				grad = max(grad, nearWeights(t, objective+" gradient by", f.N, p.grad, f.Grad[i], limit.oracleGrad, 0))
+				loss = max(loss, near(t, o.Name+" loss", []float64{p.loss}, []float64{f.Loss[i]}, limit.oracleLoss))
+				grad = max(grad, nearWeights(t, o.Name+" gradient by", f.N, p.grad, f.Grad[i], limit.oracleGrad, 0))
 			}
 			t.Logf("T = %d, agreement: losses %.1e, gradients %.1e", tape.T, loss, grad)
 		})
@@ -81,7 +81,7 @@ func (s suite[F]) oracleTraining(t *testing.T) {
 		f := Load(t, name)
 		for _, training := range f.Training {
 			runs++
-			t.Run(name+"/"+Objectives[training.Objective], func(t *testing.T) {
+			t.Run(name+"/"+training.Objective.String(), func(t *testing.T) {
 				s.repeat(t, backend, f, training)
 			})
 		}

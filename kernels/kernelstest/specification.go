@@ -97,7 +97,7 @@ func (s suite[F]) specification(t *testing.T) {
 		for i, n := range hiddenSizes() {
 			t.Run(fmt.Sprintf("N=%d", n), func(t *testing.T) {
 				theta := network[F](n, uint64(n))
-				check(t, theta, kernels.Objective(i%len(Objectives)), batch[F](n, 1, p, uint64(n)))
+				check(t, theta, Teaching[i%len(Teaching)], batch[F](n, 1, p, uint64(n)))
 				tapes := batch[F](n, 3, p, 1)
 				check(t, theta, kernels.CrossEntropyMean, tapes)
 				for _, q := range tapes {
@@ -118,8 +118,8 @@ func (s suite[F]) specification(t *testing.T) {
 			p := sampler(t, v.change)
 			for _, n := range []int{2, 9, 50} {
 				theta := network[F](n, 3)
-				for o := range Objectives {
-					check(t, theta, kernels.Objective(o), batch[F](n, 1, p, uint64(o)))
+				for i, o := range Teaching {
+					check(t, theta, o, batch[F](n, 1, p, uint64(i)))
 				}
 			}
 		})
@@ -130,8 +130,8 @@ func (s suite[F]) specification(t *testing.T) {
 			for _, n := range []int{1, 9, 32, 50} {
 				exact := network[float64](n, 4)
 				r.change(kernels.Views(kernels.Shape{N: n}, exact))
-				for o := range Objectives {
-					s.conforms(t, backend, generic, to[F](exact), kernels.Objective(o), batch[F](n, 1, p, 4), leastGradient)
+				for _, o := range Teaching {
+					s.conforms(t, backend, generic, to[F](exact), o, batch[F](n, 1, p, 4), leastGradient)
 				}
 			}
 		})

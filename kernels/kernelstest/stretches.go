@@ -16,8 +16,7 @@ func (s suite[F]) stretches(t *testing.T) {
 	for _, n := range []int{1, 9, 50} {
 		theta := network[F](n, 5)
 		exact := to[float64](theta)
-		for o := range Objectives {
-			o := kernels.Objective(o)
+		for _, o := range Teaching {
 			whole := batch[F](n, 1, sampler(t, nil), 5)[0]
 			backend.Forward(theta, o, []*kernels.Tape[F]{whole})
 			trials := whole.Session.Trials()

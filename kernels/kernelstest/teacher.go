@@ -14,7 +14,8 @@ import (
 func (s suite[F]) teacher(t *testing.T) {
 	backend, generic := s.newBackend(t), specification(t)
 	limit := s.tolerance()
-	const scale, o = .75, kernels.SoftCrossEntropyMean
+	const scale = .75
+	o := kernels.SoftCrossEntropyMean
 	for _, v := range []struct{ teacher, student int }{{9, 2}, {2, 9}, {50, 2}, {5, 1}, {16, 17}, {33, 50}} {
 		t.Run(fmt.Sprintf("%d to %d", v.teacher, v.student), func(t *testing.T) {
 			teacher, theta := network[F](v.teacher, 8), network[F](v.student, 9)

@@ -21,7 +21,7 @@ func networks[F kernels.Float](t testing.TB) []*trainee[F] {
 	for i, n := range []int{3, 9, 1, 16, 17, 9, 25, 2, 50} {
 		net := &kernels.Network[F]{
 			Shape: kernels.Shape{N: n}, Sampler: sampler(t, nil),
-			Objective: kernels.Objective(i % len(Objectives)), Seed: uint64(i), Sessions: 1 + i%3,
+			Objective: Teaching[i%len(Teaching)], Seed: uint64(i), Sessions: 1 + i%3,
 			LearningRate: .01 * float64(1+i), Momentum: .1 * float64(i),
 		}
 		if i%2 == 1 {

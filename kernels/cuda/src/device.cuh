@@ -33,6 +33,8 @@ DEVICE float log_of(float x) { return logf(x); }
 DEVICE double log_of(double x) { return log(x); }
 DEVICE float log1p_of(float x) { return log1pf(x); }
 DEVICE double log1p_of(double x) { return log1p(x); }
+DEVICE float expm1_of(float x) { return expm1f(x); }
+DEVICE double expm1_of(double x) { return expm1(x); }
 DEVICE float exp_of(float x) { return expf(x); }
 DEVICE double exp_of(double x) { return exp(x); }
 DEVICE float sqrt_of(float x) { return sqrtf(x); }

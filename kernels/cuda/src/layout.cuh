@@ -9,7 +9,7 @@
 struct Task {
   i64 blank_steps, max_steps;
   double threshold; // in the kernel's type: a logit difference acts above it
-  double waiting;   // feedback
+  double waiting, correct, error, timeout; // feedback
   double noise_sd;
   i64 blocks, block_min;
   u64 bias;
@@ -43,15 +43,21 @@ template <typename F> struct Slot {
   F *transposed; // (N, N) scratch of the generic mapping; the teacher's is at lead.dz
 };
 
-enum Objective { CROSS_ENTROPY_MEAN, CROSS_ENTROPY_SUM, PROBABILITY_MEAN, SOFT_CROSS_ENTROPY_MEAN };
+enum LossKind { CROSS_ENTROPY, PROBABILITY, Q_LOG, SOFT_CROSS_ENTROPY };
 enum Mode { TRAIN, PLAY, DIFFERENTIATE };
 enum Status { GOING, NOT_FINITE, WEIGHT_NOT_FINITE };
+
+// Objective is kernels.Objective.
+struct Objective {
+  i64 kind, sum;
+  double q;
+};
 
 // Job is one network in training, or one passage.
 template <typename F> struct Job {
   const Task *task;
   i64 n;         // hidden units
-  i64 objective;
+  Objective objective;
   u64 seed;
   i64 stream;    // of the session's blocks; its trials and its noise follow
   i64 session;   // within the batch, in a passage

@@ -140,8 +140,10 @@ template <typename F> struct Session {
   DEVICE bool rule(int at, F difference, F &feedback, int &action) const {
     const bool open = at >= blank_steps, last = at == max_steps - 1;
     action = open ? int(difference > threshold) - int(difference < -threshold) : 0;
-    feedback = action != 0 ? F(action == side ? 1 : -1) : !open ? F(0) : last ? F(-1) : waiting;
-    return open && (action != 0 || last);
+    const bool ended = open && (action != 0 || last);
+    feedback = open ? waiting : F(0);
+    if (ended) feedback = F(action == 0 ? task->timeout : action == side ? task->correct : task->error); // rare: no registers held for it
+    return ended;
   }
 };
 
@@ -259,20 +261,22 @@ template <typename F> DEVICE F log_sigmoid(F d) {
 }
 
 // scale_of is the factor of a sum over T steps.
-DEVICE double scale_of(i64 objective, i64 T) { return objective == CROSS_ENTROPY_SUM ? 1.0 : 1.0 / double(T); }
+DEVICE double scale_of(const Objective &objective, i64 T) { return objective.sum ? 1.0 : 1.0 / double(T); }
 
 // loss returns the sum over the passage of what its steps add to the loss, in
 // every lane of every warp. teacher (T) are the teacher's differences.
 template <typename F>
-DEVICE double loss(const Task *task, i64 objective, const Tape<F> &p, const i64 *code, const F *teacher, i64 T) {
+DEVICE double loss(const Task *task, const Objective &objective, const Tape<F> &p, const i64 *code, const F *teacher, i64 T) {
   double total = 0;
   for (i64 t = lane_of_warp(); t < T; t += 32) {
     const F d = p.difference[t];
-    if (objective == SOFT_CROSS_ENTROPY_MEAN) {
+    if (objective.kind == SOFT_CROSS_ENTROPY) {
       total = sum(total, double(-sigmoid(teacher[t]) * log_sigmoid(d) - sigmoid(-teacher[t]) * log_sigmoid(-d)));
     } else if (code[t] / 2 >= task->blank_steps) {
       const F right = code[t] % 2 ? d : -d;
-      total = sum(total, double(objective == PROBABILITY_MEAN ? -sigmoid(right) : -log_sigmoid(right)));
+      F step = objective.kind == PROBABILITY ? -sigmoid(right) : -log_sigmoid(right);
+      if (objective.kind == Q_LOG && objective.q > 0) step = -expm1_of(F(-objective.q) * step) / F(objective.q);
+      total = sum(total, double(step));
     }
   }
   return warp_sum(total);
@@ -281,15 +285,16 @@ DEVICE double loss(const Task *task, i64 objective, const Tape<F> &p, const i64 
 // slopes assigns the loss's derivatives by the logit differences, times scale.
 // Lanes go over steps, so that the backward pass needs no exponential.
 template <typename F>
-DEVICE void slopes(const Task *task, i64 objective, const Tape<F> &p, const i64 *code, const F *teacher, i64 T, double scale) {
+DEVICE void slopes(const Task *task, const Objective &objective, const Tape<F> &p, const i64 *code, const F *teacher, i64 T, double scale) {
   for (i64 t = threadIdx.x; t < T; t += blockDim.x) {
     const F d = p.difference[t];
     F slope = 0;
-    if (objective == SOFT_CROSS_ENTROPY_MEAN) {
+    if (objective.kind == SOFT_CROSS_ENTROPY) {
       slope = sigmoid(d) - sigmoid(teacher[t]);
     } else if (code[t] / 2 >= task->blank_steps) {
       const F side = code[t] % 2 ? F(1) : F(-1);
-      slope = objective == PROBABILITY_MEAN ? -side * sigmoid(d) * sigmoid(-d) : -side * sigmoid(-side * d);
+      slope = objective.kind == PROBABILITY ? -side * sigmoid(d) * sigmoid(-d) : -side * sigmoid(-side * d);
+      if (objective.kind == Q_LOG && objective.q > 0) slope *= exp_of(F(objective.q) * log_sigmoid(side * d));
     }
     p.slope[t] = F(scale) * slope;
   }
