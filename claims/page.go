@@ -60,7 +60,7 @@ Intervals in brackets are 95 % percentile bootstrap intervals over seeds (2,000 
 
 **Figures.** *RNN steps* and *correct* are per trial, over one session of 1,000 blocks (seed 2) that no network was trained on. The *block gap* is the share of
 correct answers at zero strength on trials concordant with the block less that on discordant ones: the use that is made of the block
-([distillation.md](distillation.md#the-contest)). Unless a study says otherwise, differences count as none within **±0.01** correct, **±0.25** RNN steps
+([distillation.md](distillation.md#the-contest)). All networks play the same session: its own luck, of about ±0.003 correct and ±0.02 block gap, is common to all and no part of the intervals. Unless a study says otherwise, differences count as none within **±0.01** correct, **±0.25** RNN steps
 and **±0.05** block gap: an eighth, a seventh and a third of what lies between networks of the two objectives after 5,000 gradient steps.
 `
 

@@ -28,7 +28,8 @@ type Study struct {
 // Studies returns all studies, in the order of the page.
 func Studies() []*Study {
 	return []*Study{
-		&counts, &convergence, &hyperparameters, &seeds, &waiting, &twoUnits, &contest, &recovery, &forcing,
+		&counts, &transients, &convergence, &gradients, &hyperparameters, &seeds, &feedback, &waiting, &sizes, &forcing, &contest, &recovery,
+		&twoUnits, &loss, &reward, &inferenceLaw, &frontier,
 	}
 }
 

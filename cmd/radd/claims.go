@@ -25,7 +25,7 @@ go on: what is finished is not done again.
 
     radd claims --list
     radd claims convergence --out studies
-    radd claims --quick --out /tmp/studies`
+    radd claims --quick --out studies-quick`
 }
 
 // Run implements the command.
