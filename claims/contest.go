@@ -28,9 +28,7 @@ func (w *Work) rollout(ctx context.Context, n *Network) (folder string, s train.
 	if folder, err = n.Folder(); err != nil {
 		return folder, s, err
 	}
-	cfg := train.DefaultRolloutConfig()
-	cfg.Blocks, cfg.Seed, cfg.Dtype, cfg.Device = n.Blocks, n.Seed, n.Config.Dtype, "cpu"
-	s, err = train.RolloutOfRun(ctx, folder, cfg, w.options())
+	s, err = train.RolloutOfRun(ctx, folder, n.session(), w.options())
 	return folder, s, err
 }
 
@@ -57,8 +55,8 @@ const (
 	playsFull    = "RADD, full"
 	playsPaper   = "traditional, 10,000 sessions"
 	playsEqual   = "traditional, equal data"
-	playsReset   = "control: pca, reset"
-	playsRandom  = "control: random projections"
+	playsReset   = "control, pca reset"
+	playsRandom  = "control: random projections" // as the contest calls it
 )
 
 var players = []string{playsTeacher, playsPCA, playsFull, playsPaper, playsEqual, playsReset, playsRandom}
@@ -160,18 +158,9 @@ var contest = Study{
 		f := &report.Figure{Name: "contest", Title: "Players beside their teachers", Wide: true, Columns: 3, Aspect: .95}
 		for _, objective := range objectives {
 			for _, figure := range []struct{ name, label string }{{"block_gap", "block gap, zero strength"}, {"agreement", "agreement"}, {"kl", "KL (nats per RNN step)"}} {
-				p := &report.Panel{Title: objective, X: report.Axis{Label: figure.label, Name: figure.name}, Y: report.Axis{Name: "player"}}
-				for i := range players {
-					player := players[len(players)-1-i]
-					p.Y.Names = append(p.Y.Names, player)
-					values := t.Where("objective", objective, "player", player, "figure", figure.name)
-					m := report.Mark{Key: player, Look: report.Dots}.Tinted(i, len(players), false)
-					for k, x := range existing(values.Numbers("value")) {
-						m.X, m.Y = append(m.X, x), append(m.Y, float64(i)+.5*(float64(k)+.5)/float64(values.Rows())-.25)
-					}
-					p.Marks = append(p.Marks, m)
-				}
-				f.Panels = append(f.Panels, p)
+				f.Panels = append(f.Panels, strip(objective, report.Axis{Label: figure.label, Name: figure.name}, players, func(i int) []float64 {
+					return t.Where("objective", objective, "player", players[i], "figure", figure.name).Numbers("value")
+				}))
 			}
 		}
 		return f

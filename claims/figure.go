@@ -108,15 +108,22 @@ func curve(t *Table, key, label, x, figure string, i, n int, dash bool) report.M
 	return m
 }
 
-// dots returns every row's figure, about the place x, seeds side by side.
-func dots(t *Table, key, label, figure string, x float64, i, n int) report.Mark {
-	m := report.Mark{Key: key, Label: label, Look: report.Dots}.Tinted(i, n, false)
-	values := existing(t.Numbers(figure))
-	for k, y := range values {
-		const width = .6
-		m.X, m.Y = append(m.X, x+width*(float64(k)+.5)/float64(len(values))-width/2), append(m.Y, y)
+// strip returns a panel with a row of points for each name, from the top, seeds beneath
+// each other.
+func strip(title string, x report.Axis, names []string, values func(i int) []float64) *report.Panel {
+	p := &report.Panel{Title: title, X: x, Y: report.Axis{Name: "group"}}
+	for row := range names {
+		i := len(names) - 1 - row
+		p.Y.Names = append(p.Y.Names, strings.ReplaceAll(names[i], ", ", ",\n"))
+		m := report.Mark{Key: names[i], Look: report.Dots, Radius: 1.2}.Tinted(i, len(names), false)
+		list := existing(values(i))
+		for k, v := range list {
+			const width = .6
+			m.X, m.Y = append(m.X, v), append(m.Y, float64(row)-width*((float64(k)+.5)/float64(len(list))-.5))
+		}
+		p.Marks = append(p.Marks, m)
 	}
-	return m
+	return p
 }
 
 // axes of figures of behaviour.

@@ -148,6 +148,11 @@ type Network struct {
 // Failed reports whether training ended on a number that is not finite.
 func (n *Network) Failed() bool { return n.Result.State == sweep.Failed }
 
+// session returns the configuration of its sweep's rollout.
+func (n *Network) session() train.RolloutConfig {
+	return train.RolloutConfig{Blocks: n.Blocks, Seed: n.Seed, Dtype: n.Config.Dtype, Device: "cpu", Task: n.Config.Task}
+}
+
 // Folder returns the network's run folder, which it makes the first time.
 func (n *Network) Folder() (string, error) {
 	dir := filepath.Join(n.runs, n.Name)

@@ -66,23 +66,22 @@ var seeds = Study{
 	},
 	Draw: func(t *Table) *report.Figure {
 		f := &report.Figure{Name: "seeds", Title: "Networks of all seeds", Wide: true, Columns: 3, Aspect: .9}
-		type group struct{ design, objective, steps, label string }
-		groups := []group{}
+		var groups []string
+		var tables []*Table
 		for _, design := range []string{"one", "crossed"} {
 			for _, objective := range objectives {
 				some := t.Where("design", design, "objective", objective)
 				for _, steps := range some.Values("gradient_steps") {
-					groups = append(groups, group{design, objective, steps, fmt.Sprintf("%s\n%s\n%s", strings.TrimSuffix(objective, "-entropy"), thousands(steps), design)})
+					name := fmt.Sprintf("%s, %s steps", objective, thousands(steps))
+					if design == "crossed" {
+						name = objective + ", crossed"
+					}
+					groups, tables = append(groups, name), append(tables, some.Where("gradient_steps", steps))
 				}
 			}
 		}
 		for _, figure := range behaviour {
-			p := &report.Panel{X: report.Axis{Name: "networks"}, Y: axes[figure]}
-			for i, g := range groups {
-				p.X.Names = append(p.X.Names, g.label)
-				p.Marks = append(p.Marks, dots(t.Where("design", g.design, "objective", g.objective, "gradient_steps", g.steps), g.label, "", figure, float64(i), i, len(groups)))
-			}
-			f.Panels = append(f.Panels, p)
+			f.Panels = append(f.Panels, strip("", axes[figure], groups, func(i int) []float64 { return tables[i].Numbers(figure) }))
 		}
 		return f
 	},

@@ -95,8 +95,8 @@ func (w *Work) again(ctx context.Context, n *Network) ([]any, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	cfg := train.DefaultRolloutConfig()
-	cfg.Blocks, cfg.Seed, cfg.Dtype, cfg.Device, cfg.Task = n.Blocks, n.Seed, "f64", "cpu", n.Config.Task
+	cfg := n.session()
+	cfg.Dtype = "f64"
 	first, err := train.Rollout(ctx, student, filepath.Join(scratch, "rollout"), cfg, w.options())
 	if err != nil {
 		return nil, err
