@@ -43,7 +43,7 @@ var counts = Study{
 		return fmt.Sprintf("The session has %s trials.", t.Values("trials")[0])
 	},
 	Draw: func(t *Table) *report.Figure {
-		x := report.Axis{Label: "gradient steps", Name: "gradient_steps", Log: true}
+		x := training
 		panel := func(label, figure string, at float64) *report.Panel {
 			p := &report.Panel{X: x, Y: report.Axis{Label: label, Name: figure}, Guides: []report.Guide{{At: at}}}
 			for i, objective := range objectives {
@@ -119,7 +119,7 @@ var convergence = Study{
 	},
 	Draw: func(t *Table) *report.Figure {
 		return &report.Figure{Name: "convergence", Title: "Training goes on", Wide: true, Columns: 3, Aspect: .9,
-			Panels: panels(report.Axis{Label: "gradient steps", Name: "gradient_steps", Log: true}, behaviour, func(figure string) (marks []report.Mark) {
+			Panels: panels(training, behaviour, func(figure string) (marks []report.Mark) {
 				for i, objective := range objectives {
 					marks = append(marks, curve(t.Where("objective", objective), objective, objective, "gradient_steps", figure, i, 3, i == 0))
 				}

@@ -100,6 +100,9 @@ func curve(t *Table, key, label, x, figure string, i, n int, dash bool) report.M
 		if err != nil {
 			at = float64(len(m.X))
 		}
+		if x == "gradient_steps" {
+			at /= 1000
+		}
 		mean, low, high := MeanInterval(t.Where(x, value).Numbers(figure))
 		if !math.IsNaN(mean) {
 			m.X, m.Y, m.Low, m.High = append(m.X, at), append(m.Y, mean), append(m.Low, low), append(m.High, high)
@@ -125,6 +128,9 @@ func strip(title string, x report.Axis, names []string, values func(i int) []flo
 	}
 	return p
 }
+
+// training is the axis of a training's length, as curve has it.
+var training = report.Axis{Label: "thousands of gradient steps", Name: "gradient_steps_1000", Log: true}
 
 // axes of figures of behaviour.
 var axes = map[string]report.Axis{

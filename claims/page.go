@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 )
 
@@ -130,19 +129,33 @@ func (f *found) section(b *bytes.Buffer) {
 	}
 }
 
-// outcomes tells how many tests say what.
+// outcomes tells how many tests say what, and, where some support the claim and some do
+// not, which: those that are fewer, if they are few.
 func outcomes(tests []Test) string {
+	names := map[Outcome][]string{}
+	for _, t := range tests {
+		names[t.Outcome] = append(names[t.Outcome], t.Name)
+	}
 	var parts []string
 	for _, o := range []struct {
 		outcome Outcome
 		text    string
 	}{{Supports, "support it"}, {Against, "are against it"}, {Undecided, "are undecided"}} {
-		n := len(tests) - len(slices.DeleteFunc(slices.Clone(tests), func(t Test) bool { return t.Outcome == o.outcome }))
-		if n > 0 {
+		if n := len(names[o.outcome]); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o.text))
 		}
 	}
-	return fmt.Sprintf("Of %d tests %s.", len(tests), strings.Join(parts, ", "))
+	text := fmt.Sprintf("Of %d tests %s.", len(tests), strings.Join(parts, ", "))
+	const few = 8
+	support, others := names[Supports], append(names[Against], names[Undecided]...)
+	switch {
+	case len(support) == 0 || len(others) == 0 || min(len(support), len(others)) > few:
+	case len(support) <= len(others):
+		text += " It holds for " + strings.Join(support, "; ") + "."
+	default:
+		text += " It holds but for " + strings.Join(others, "; ") + "."
+	}
+	return text
 }
 
 // probability writes a p value.

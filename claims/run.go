@@ -220,7 +220,7 @@ func (w *Work) train(ctx context.Context, name string) error {
 	}
 	path := filepath.Join(w.dir, sweepsDir, name+".yaml")
 	if w.Quick {
-		if text, err = quick(path, text); err != nil {
+		if text, err = quick(name+".yaml", text); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ var twoUnits = Study{
 	},
 	Draw: func(t *Table) *report.Figure {
 		return &report.Figure{Name: "two-units", Title: "Two units on the task itself", Wide: true, Columns: 3, Aspect: .9,
-			Panels: panels(report.Axis{Label: "gradient steps", Name: "gradient_steps", Log: true}, []string{"action_rate", "correct", "block_gap"}, func(figure string) (marks []report.Mark) {
+			Panels: panels(training, []string{"action_rate", "correct", "block_gap"}, func(figure string) (marks []report.Mark) {
 				for i, objective := range objectives {
 					marks = append(marks, curve(t.Where("objective", objective), objective, objective, "gradient_steps", figure, i, 3, i == 0))
 				}
