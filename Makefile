@@ -114,7 +114,7 @@ cover: ## coverage of the whole test run, as a table and build/coverage.html
 # ---- checks: what CI runs besides `make test`
 
 .PHONY: check
-check: check-format check-shell check-vet check-static check-imports check-generated check-race check-purego check-nocgo check-cross check-gpu ## everything CI checks besides the tests
+check: check-format check-shell check-vet check-static check-imports check-generated check-race check-purego check-isa check-nocgo check-cross check-gpu ## everything CI checks besides the tests
 	@echo "== all checks passed"
 
 .PHONY: check-format
@@ -164,6 +164,17 @@ check-race: ## short tests under the race detector
 check-purego: ## short tests without assembly
 	@echo "== tests, purego"
 	@$(GO) test -short -tags purego -timeout $(SHORT_TIMEOUT) $(TESTFLAGS) ./...
+
+# What a whole program computes with; the kernels' own tests go over all anyway.
+WHOLE = ./graph ./train ./distill ./cmd/radd
+
+.PHONY: check-isa
+check-isa: build ## short tests of whole programs on the machine's other instruction sets
+	@set -e; line=$$(bin/radd devices --json | tail -n 1); chosen=$$(echo "$$line" | grep -oE '"chosen":"[^"]*"' | cut -d'"' -f4); \
+	for isa in $$(echo "$$line" | grep -oE '"isa":"[^"]*"' | cut -d'"' -f4 | sort -u | grep -vx "$$chosen"); do \
+		echo "== tests, RADD_ISA=$$isa"; \
+		RADD_ISA=$$isa $(GO) test -short -timeout $(SHORT_TIMEOUT) $(TESTFLAGS) $(WHOLE); \
+	done
 
 .PHONY: check-nocgo
 check-nocgo: ## short tests without cgo, and the coverage they reach

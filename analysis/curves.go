@@ -352,6 +352,6 @@ func (c *Curves) addByObservations(player string, p *Played) {
 // Append appends the rows of other curves.
 func (c *Curves) Append(other *Curves) {
 	for i, t := range c.Tables() {
-		t.rows = append(t.rows, other.Tables()[i].rows...)
+		t.Append(other.Tables()[i])
 	}
 }

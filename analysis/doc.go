@@ -20,6 +20,8 @@
 //	F       System.Step              the state after a step, tanh(W_hh h + W_ih x + b)   (N)
 //	q       Point.Q                  ½‖h − F(h)‖²
 //	λ       Point.Eigenvalues        of the Jacobian ∂F/∂h at a point                    (N)
+//	ℓ_n     Beliefs                  log odds of a right block at trial n's start
+//	h       Law.Hazard               P(block change) after a trial, that a belief implies
 //
 // Matrices are row-major. Angles are in degrees.
 //

@@ -1,11 +1,6 @@
 package analysis
 
-import (
-	"cmp"
-	"slices"
-
-	"radd/task"
-)
+import "radd/task"
 
 // Frontier tells where somebody stands on the curve of RNN steps against correct
 // trials that a Bayesian actor reaches as its threshold moves.
@@ -13,6 +8,7 @@ type Frontier struct {
 	CorrectAtSteps task.Ratio `json:"correct_at_network_steps"` // the actor's at as many RNN steps, interpolated; null beyond its ends
 	NetworkCorrect task.Ratio `json:"network_correct"`
 	Shortfall      task.Ratio `json:"shortfall"`
+	Threshold      task.Ratio `json:"threshold"` // at which the actor takes as many RNN steps, likewise
 }
 
 // Thresholds are the action thresholds at which the frontier is taken.
@@ -45,33 +41,21 @@ func PaceOf(trials []task.Trial) Pace {
 }
 
 // FrontierTable gathers who takes how long to be how often right.
-type FrontierTable struct {
-	*Table
-	curve []Pace // of the actor that others are compared with
-}
+type FrontierTable struct{ *Table }
 
 // NewFrontierTable returns the table without rows.
-func NewFrontierTable() *FrontierTable {
-	return &FrontierTable{Table: NewTable("frontier.csv", "player", "threshold", "rnn_steps_per_trial", "rnn_steps_low", "rnn_steps_high",
+func NewFrontierTable() FrontierTable {
+	return FrontierTable{NewTable("frontier.csv", "player", "threshold", "rnn_steps_per_trial", "rnn_steps_low", "rnn_steps_high",
 		"action_rate", "correct_per_trial", "correct_low", "correct_high")}
 }
 
 // Add adds a player at an action threshold.
-func (f *FrontierTable) Add(player string, threshold float64, p Pace) {
+func (f FrontierTable) Add(player string, threshold float64, p Pace) {
 	f.Table.Add(player, threshold, p.steps, p.stepsLow, p.stepsHigh, p.actions, p.correct, p.correctLow, p.correctHigh)
 }
 
-// Compare makes a pace one of the curve that Stand compares with.
-func (f *FrontierTable) Compare(p Pace) { f.curve = append(f.curve, p) }
-
-// Stand returns where somebody of that pace stands.
-func (f *FrontierTable) Stand(p Pace) *Frontier {
-	slices.SortFunc(f.curve, func(a, b Pace) int { return cmp.Compare(a.steps, b.steps) })
-	at := nan
-	for i := 1; i < len(f.curve); i++ {
-		if a, b := f.curve[i-1], f.curve[i]; a.steps <= p.steps && p.steps <= b.steps {
-			at = a.correct + (b.correct-a.correct)*(p.steps-a.steps)/(b.steps-a.steps)
-		}
-	}
-	return &Frontier{task.Ratio(at), task.Ratio(p.correct), task.Ratio(at - p.correct)}
+// Stand returns where somebody of that pace stands by the actor's curve.
+func (c *FrontierCurve) Stand(p Pace) *Frontier {
+	on := c.Position(p.steps, p.correct)
+	return &Frontier{CorrectAtSteps: on.CorrectAtSteps, NetworkCorrect: on.Correct, Shortfall: -on.Distance, Threshold: on.Threshold}
 }

@@ -38,14 +38,7 @@ func PlayedSession(s *task.Session, trials []task.Trial) *Played {
 // feedback returns the sum of a trial's feedback under the rule.
 func feedback(rule task.Rule) func(task.Trial) float64 {
 	return func(t task.Trial) float64 {
-		last := rule.ErrorFeedback
-		switch {
-		case t.Correct():
-			last = rule.CorrectFeedback
-		case t.Action == 0:
-			last = rule.TimeoutFeedback
-		}
-		return rule.WaitingFeedback*float64(t.Observations-1) + last
+		return rule.WaitingFeedback*float64(t.Observations-1) + rule.Feedback(t)
 	}
 }
 

@@ -49,7 +49,8 @@ const (
 )
 
 // Record reads the trajectory of a network that played the whole session in
-// closed loop by the configuration's rule. full may be nil.
+// closed loop by the configuration's rule. full may be nil, and so may frame where
+// the recording's Dynamics are all that is asked for.
 //
 // The error is an *input.Error where the trajectory is not one of such a
 // passage: it has no probabilities, other inputs than three, or does not fit the
@@ -78,7 +79,9 @@ func Record(t *Trajectory, s *task.Session, config task.Config, frame *Frame, fu
 		}
 		for i := range c.T {
 			h := c.Hidden[i*t.N : (i+1)*t.N]
-			r.at = append(r.at, frame.Coordinates(h))
+			if frame != nil {
+				r.at = append(r.at, frame.Coordinates(h))
+			}
 			if fullAxes != nil {
 				r.full = append(r.full, [2]float64{floats.Dot(fullAxes.RawRowView(0), h), floats.Dot(fullAxes.RawRowView(1), h)})
 			}

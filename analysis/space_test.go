@@ -346,9 +346,9 @@ func TestFrontier(t *testing.T) {
 		}
 		return list
 	}
-	f := NewFrontierTable()
-	f.Compare(PaceOf(trials(6, 9)))
-	f.Compare(PaceOf(trials(4, 5)))
+	f := &FrontierCurve{}
+	f.Add(.9, PaceOf(trials(6, 9)))
+	f.Add(.7, PaceOf(trials(4, 5)))
 	if s := f.Stand(PaceOf(trials(5, 6))); math.Abs(float64(s.CorrectAtSteps)-.7) > 1e-12 || math.Abs(float64(s.Shortfall)-.1) > 1e-12 {
 		t.Errorf("%+v", s)
 	}

@@ -59,6 +59,9 @@ func cell(v any) string {
 
 const digits = 9 // significant
 
+// Append appends the rows of another table of the same columns.
+func (t *Table) Append(other *Table) { t.rows = append(t.rows, other.rows...) }
+
 // Rows returns the number of rows.
 func (t *Table) Rows() int { return len(t.rows) }
 

@@ -21,6 +21,10 @@ import (
 // readoutsFile holds an analysis's arrays.
 const readoutsFile = "readouts.npz"
 
+// analysisVersion is an analysis's format version: an analysis that lacks tables
+// which another version has is made again.
+const analysisVersion = "2"
+
 // Analysis tells of a network: its states and readouts, and, where it is a run's
 // or a weights file's, everything that the tables beside it hold.
 type Analysis struct {
@@ -30,6 +34,7 @@ type Analysis struct {
 	*analysis.Report
 	TwoComponents task.Ratio `json:"two_components"` // share of the variance
 	analysis.Space
+	Dynamics    *analysis.Dynamics      `json:"dynamics,omitempty"`
 	Causal      []Causal                `json:"causal,omitempty"`
 	FixedPoints []analysis.PointSummary `json:"fixed_points,omitempty"`
 	Frontier    *analysis.Frontier      `json:"frontier,omitempty"`
@@ -79,7 +84,7 @@ func AnalysisOfRun(ctx context.Context, run, out string, opt train.Options, mice
 	if err != nil {
 		return a, err
 	}
-	err = ofRun(ctx, run, out, "analysis", Made{PlayersSHA256: sum}, &a, opt, func(staging string, rollout train.RolloutSummary, f *analysis.File) error {
+	err = ofRun(ctx, run, out, "analysis", Made{FormatVersion: analysisVersion, PlayersSHA256: sum}, &a, opt, func(staging string, rollout train.RolloutSummary, f *analysis.File) error {
 		w, err := train.LoadWeights(rollout.Weights)
 		if err != nil {
 			return err
@@ -103,7 +108,7 @@ func AnalysisOfWeights(ctx context.Context, path, out string, opt train.Options,
 	}
 	cfg := train.DefaultRolloutConfig()
 	cfg.Device = "cpu"
-	a.Made = Made{FormatVersion: formatVersion, WeightsSHA256: w.SHA256, Blocks: cfg.Blocks, Seed: cfg.Seed, Dtype: cfg.Dtype}
+	a.Made = Made{FormatVersion: analysisVersion, WeightsSHA256: w.SHA256, Blocks: cfg.Blocks, Seed: cfg.Seed, Dtype: cfg.Dtype}
 	err = into(out, &a, opt, func(staging string) error {
 		rollout := filepath.Join(staging, "rollout")
 		if _, err := train.Rollout(ctx, w, rollout, cfg, opt); err != nil {
@@ -209,7 +214,7 @@ func (a *Analysis) fill(ctx context.Context, folder string, f *analysis.File, n 
 	s.Record()
 
 	if a.Report.Frame() != nil {
-		more, err := a.space(folder, f, n, &s, opt)
+		more, err := a.space(ctx, folder, f, n, &s, opt)
 		if err != nil {
 			return err
 		}
@@ -242,7 +247,7 @@ func behaviourOf[F kernels.Float](ctx context.Context, n network, s *task.Sessio
 const searchStates = 96
 
 // space returns the tables of states, and writes the fixed points' arrays.
-func (a *Analysis) space(folder string, f *analysis.File, n network, s *task.Session, opt train.Options) ([]*analysis.Table, error) {
+func (a *Analysis) space(ctx context.Context, folder string, f *analysis.File, n network, s *task.Session, opt train.Options) ([]*analysis.Table, error) {
 	r, err := analysis.Record(f.Trajectory, s, n.task, a.Report.Frame(), a.Report.Found(analysis.Full))
 	if err != nil {
 		return nil, err
@@ -250,6 +255,24 @@ func (a *Analysis) space(folder string, f *analysis.File, n network, s *task.Ses
 	system := analysis.SystemOf("network", n.weights.N, n.weights.Theta)
 	var tables []*analysis.Table
 	a.Space, tables = r.Space(system)
+	dynamics, more, err := r.Dynamics(f.Trajectory, system)
+	if err != nil {
+		return nil, err
+	}
+	a.Dynamics, tables = dynamics, append(tables, more...)
+
+	beliefs := []*analysis.Beliefs{r.Beliefs()}
+	for _, st := range n.students {
+		if st.kind == "" || st.weights.N != 2 {
+			continue
+		}
+		b, err := studentBeliefs(ctx, st.name, st.weights, s, &n.task)
+		if err != nil {
+			return nil, err
+		}
+		beliefs = append(beliefs, b)
+	}
+	tables = append(tables, analysis.LawTables(beliefs, &n.task)...)
 
 	circuits, fields, points := analysis.NewCircuitTable(), analysis.NewFieldTable(), analysis.NewPointTables()
 	for _, kind := range []analysis.Kind{analysis.PCA, analysis.Full} {

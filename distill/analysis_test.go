@@ -89,7 +89,7 @@ func TestAnalysisOfRun(t *testing.T) {
 		names = append(names, p.Player)
 	}
 	want := []string{"network", "radd-pca", "radd-full", "bayes-difference", "bayes-full", "bayes-blockless", "bayes-published", "bayes-side-hidden",
-		"bayes-feedback-blind", "bayes-semi-markov", "bayes-exponential", "network-feedback-zeroed", "network-feedback-inverted"}
+		"bayes-feedback-blind", "bayes-semi-markov", "bayes-exponential", "network-feedback-zeroed", "network-feedback-inverted", "network-feedback-shuffled"}
 	if !slices.Equal(names, want) {
 		t.Errorf("players %v", names)
 	}

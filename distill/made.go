@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -52,7 +53,7 @@ func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, 
 	if err != nil {
 		return err
 	}
-	is := Made{FormatVersion: formatVersion, Readout: of.Readout, PlayersSHA256: of.PlayersSHA256, WeightsSHA256: rollout.WeightsSHA256,
+	is := Made{FormatVersion: cmp.Or(of.FormatVersion, formatVersion), Readout: of.Readout, PlayersSHA256: of.PlayersSHA256, WeightsSHA256: rollout.WeightsSHA256,
 		Blocks: rollout.Blocks, Seed: rollout.Seed, Dtype: rollout.Dtype}
 	if out == "" {
 		out = filepath.Join(run, name)

@@ -145,7 +145,8 @@ func mouseNames(paths []string) []string {
 // contender is a player with what it takes to play.
 type contender struct {
 	Player
-	play func(ctx context.Context) (*analysis.Played, error)
+	play     func(ctx context.Context) (*analysis.Played, error)
+	sessions func(ctx context.Context) ([][]task.Trial, error) // the first trials of short sessions; nil where they are not told of
 }
 
 // contendersOf returns everybody who plays the network's session: itself, its
@@ -154,7 +155,7 @@ type contender struct {
 func contendersOf[F kernels.Float](backend kernels.Backend[F], w train.Weights, students []student, mice []string, s *task.Session, c *task.Config) []contender {
 	network := func(p Player, n int, theta []float64) contender {
 		p.Hidden, p.Parameters = n, kernels.Shape{N: n}.Size()
-		return contender{p, func(ctx context.Context) (*analysis.Played, error) {
+		return contender{Player: p, play: func(ctx context.Context) (*analysis.Played, error) {
 			trials, err := playNetwork(ctx, backend, as[F](theta), n, s)
 			return analysis.PlayedSession(s, trials), err
 		}}
@@ -162,23 +163,37 @@ func contendersOf[F kernels.Float](backend kernels.Backend[F], w train.Weights, 
 	list := []contender{
 		network(Player{Player: "network", Group: "network", Label: fmt.Sprintf("network, %d units", w.N)}, w.N, w.Theta),
 	}
+	list[0].sessions = func(ctx context.Context) ([][]task.Trial, error) {
+		return startsOfNetwork(ctx, backend, as[F](w.Theta), w.N, *c, seedOf(s), transientSessions, transientTrials)
+	}
 	for _, st := range students {
 		list = append(list, network(Player{Player: st.name, Group: "student", Label: studentLabel(st)}, st.weights.N, st.weights.Theta))
 	}
 	for _, kind := range task.Baselines() {
 		name := kind.String()
-		list = append(list, contender{Player{Player: "bayes-" + name, Group: "bayesian", Label: "Bayesian actor, " + strings.ReplaceAll(name, "-", " ")},
-			func(ctx context.Context) (*analysis.Played, error) {
+		actor := contender{Player: Player{Player: "bayes-" + name, Group: "bayesian", Label: "Bayesian actor, " + strings.ReplaceAll(name, "-", " ")},
+			play: func(ctx context.Context) (*analysis.Played, error) {
 				trials, err := playBayes(ctx, kind, s, c)
 				return analysis.PlayedSession(s, trials), err
-			}})
+			}}
+		if kind == task.Difference {
+			actor.sessions = func(ctx context.Context) ([][]task.Trial, error) {
+				return startsOfBayes(ctx, kind, *c, seedOf(s), transientSessions, transientTrials)
+			}
+		}
+		list = append(list, actor)
 	}
 	list = append(list,
 		network(Player{Player: "network-feedback-zeroed", Group: "intervention", Label: "network, feedback zeroed"}, w.N, withFeedback(w, 0)),
-		network(Player{Player: "network-feedback-inverted", Group: "intervention", Label: "network, feedback inverted"}, w.N, withFeedback(w, -1)))
+		network(Player{Player: "network-feedback-inverted", Group: "intervention", Label: "network, feedback inverted"}, w.N, withFeedback(w, -1)),
+		contender{Player: Player{Player: "network-feedback-shuffled", Group: "intervention", Label: "network, feedback shuffled", Hidden: w.N, Parameters: kernels.Shape{N: w.N}.Size()},
+			play: func(ctx context.Context) (*analysis.Played, error) {
+				trials, err := playShuffled(ctx, backend, as[F](w.Theta), w.N, s)
+				return analysis.PlayedSession(s, trials), err
+			}})
 	for i, name := range mouseNames(mice) {
-		list = append(list, contender{Player{Player: name, Group: "mice", Label: "mice, " + strings.TrimPrefix(name, "mice-")},
-			func(context.Context) (*analysis.Played, error) { return analysis.ReadTrials(mice[i]) }})
+		list = append(list, contender{Player: Player{Player: name, Group: "mice", Label: "mice, " + strings.TrimPrefix(name, "mice-")},
+			play: func(context.Context) (*analysis.Played, error) { return analysis.ReadTrials(mice[i]) }})
 	}
 	return list
 }
@@ -252,6 +267,7 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 	paces := make([]*analysis.Pace, len(contenders)) // nil where RNN steps are not known
 	curves := make([]*analysis.Curves, len(contenders))
 	performances := make([]analysis.Performance, len(contenders))
+	transients := make([]*analysis.Table, len(contenders)) // nil where they are not told of
 	frontier := make([]frontierRow, 0, 2*len(analysis.Thresholds()))
 	for _, kind := range []task.Kind{task.Difference, task.Full} {
 		for _, threshold := range analysis.Thresholds() {
@@ -272,7 +288,15 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 			pace := analysis.PaceOf(played.Trials)
 			paces[i] = &pace
 		}
-		return nil
+		if contenders[i].sessions == nil {
+			return nil
+		}
+		starts, err := contenders[i].sessions(ctx)
+		if err == nil {
+			transients[i] = analysis.NewTransientsTable()
+			analysis.AddTransients(transients[i], contenders[i].Player.Player, starts, played)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -280,14 +304,13 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 
 	b := &behaviour{}
 	table := analysis.NewTable("players.csv", "player", "group", "label", "hidden", "parameters")
-	points := analysis.NewFrontierTable()
+	points, positions := analysis.NewFrontierTable(), analysis.NewPositionTable()
+	curveOf := map[task.Kind]*analysis.FrontierCurve{task.Difference: {}, task.Full: {}}
 	for _, row := range frontier {
 		points.Add("bayes-"+row.kind.String(), row.threshold, row.pace)
-		if row.kind == task.Difference {
-			points.Compare(row.pace)
-		}
+		curveOf[row.kind].Add(row.threshold, row.pace)
 	}
-	all := analysis.NewCurves()
+	all, starts := analysis.NewCurves(), analysis.NewTransientsTable()
 	for i, p := range contenders {
 		b.players = append(b.players, p.Player)
 		var hidden, parameters any = "", ""
@@ -296,15 +319,21 @@ func behave(ctx context.Context, contenders []contender, s *task.Session, seed u
 		}
 		table.Add(p.Player.Player, p.Group, p.Label, hidden, parameters)
 		all.Append(curves[i])
+		if transients[i] != nil {
+			starts.Append(transients[i])
+		}
 		if p.Group == "network" || p.Group == "intervention" {
 			b.causal = append(b.causal, Causal{p.Player.Player, performances[i]})
 		}
 		if paces[i] != nil && p.Player.Player != "bayes-difference" && p.Player.Player != "bayes-full" {
 			points.Add(p.Player.Player, c.ActionThreshold, *paces[i])
+			for _, kind := range []task.Kind{task.Difference, task.Full} {
+				curveOf[kind].AddPosition(positions, p.Player.Player, "bayes-"+kind.String(), *paces[i])
+			}
 		}
 	}
-	b.frontier = points.Stand(*paces[0])
-	b.tables = append(append([]*analysis.Table{table}, all.Tables()...), points.Table)
+	b.frontier = curveOf[task.Difference].Stand(*paces[0])
+	b.tables = append(append([]*analysis.Table{table}, all.Tables()...), points.Table, positions, starts)
 	return b, nil
 }
 
@@ -322,6 +351,29 @@ func (r *frontierRow) play(ctx context.Context, seed uint64, c task.Config) erro
 	trials, err := playBayes(ctx, r.kind, &s, &c)
 	r.pace = analysis.PaceOf(trials)
 	return err
+}
+
+// FrontierOf returns the curve of RNN steps against correct trials of a Bayesian
+// actor of the kind who plays the rollout's session of so many blocks and the seed
+// at each of analysis.Thresholds.
+func FrontierOf(ctx context.Context, kind task.Kind, c task.Config, blocks int, seed uint64) (*analysis.FrontierCurve, error) {
+	c.Blocks = blocks
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]frontierRow, 0, len(analysis.Thresholds()))
+	for _, threshold := range analysis.Thresholds() {
+		rows = append(rows, frontierRow{kind: kind, threshold: threshold})
+	}
+	if err := inParallel(len(rows), 0, func(i int) error { return rows[i].play(ctx, seed, c) }); err != nil {
+		return nil, err
+	}
+	curve := &analysis.FrontierCurve{}
+	for _, row := range rows {
+		curve.Add(row.threshold, row.pace)
+	}
+	return curve, nil
 }
 
 // writeNPZ writes an archive into a folder.

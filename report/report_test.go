@@ -62,7 +62,7 @@ func TestFiguresOfARun(t *testing.T) {
 		t.Errorf("%d figures, want %d at least", len(names), leastFigures)
 	}
 	for _, want := range []string{"plane", "psychometric", "chronometric", "block-posterior", "learning-loss", "within-block", "recovery", "outcomes", "frontier", "causal",
-		"variance", "paired", "feedback-effect", "impulse", "circuit", "field-network-plane", "field-radd-pca-readouts", "field-traditional-units", "eigenvalues", "contest-play"} {
+		"variance", "paired", "feedback-effect", "impulse", "gradient-by-lag", "circuit", "field-network-plane", "field-radd-pca-readouts", "field-traditional-units", "eigenvalues", "contest-play"} {
 		if !names[want] {
 			t.Errorf("no figure %s", want)
 		}

@@ -97,6 +97,7 @@ var tables = map[string][]string{
 	"vector_field":       {"system", "coordinates", "condition", "x", "y", "dx", "dy", "speed", "basin"},
 	"fixed_points":       {"system", "condition", "point", "kind", "stable", "pc1", "pc2", "stimulus", "block", "unit1", "unit2", "time_constant"},
 	"eigenvalues":        {"system", "condition", "point", "index", "real", "imaginary", "modulus"},
+	"gradient_by_lag":    {"of", "lag", "q05", "median", "q95"},
 }
 
 // ReadRun reads what is drawn of the run in dir. What is not there yet is left

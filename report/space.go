@@ -18,7 +18,7 @@ var (
 // stateSpace returns the figures of the network's states, those of the headline
 // apart.
 func (r *Run) stateSpace() []*Figure {
-	return []*Figure{r.variance(), r.blockTrajectory(), r.trialsByStrength(), r.paired(), r.posteriors(), r.inTime(), r.observationEffect(), r.feedbackEffect(), r.impulse(), r.circuit()}
+	return []*Figure{r.variance(), r.blockTrajectory(), r.trialsByStrength(), r.paired(), r.posteriors(), r.inTime(), r.observationEffect(), r.feedbackEffect(), r.impulse(), r.gradientByLag(), r.circuit()}
 }
 
 // plane is the principal plane with mean trials of either side in either block,

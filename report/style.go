@@ -121,6 +121,7 @@ var strokes = map[string]stroke{
 	"bayes-exponential":         {inkPink, dotted, lineData},
 	"network-feedback-zeroed":   {inkRed, nil, lineData},
 	"network-feedback-inverted": {inkAmber, nil, lineData},
+	"network-feedback-shuffled": {inkPurple, nil, lineData},
 	"left":                      {inkBlue, nil, lineData},
 	"right":                     {inkRed, nil, lineData},
 }
