@@ -75,10 +75,6 @@ func Run(ctx context.Context, dir string, names []string, opt Options) ([]Findin
 	w := &Work{Options: opt, dir: dir, networks: map[string][]*Network{}}
 	var findings []Finding
 	for _, s := range studies {
-		if s.Measure == nil {
-			opt.Log.Warn("this version does not measure it", "study", s.Name)
-			continue
-		}
 		for _, name := range s.Sweeps {
 			if err := w.train(ctx, name); err != nil {
 				return findings, err

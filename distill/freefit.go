@@ -19,7 +19,7 @@ import (
 //
 // Source: SI 7.3; Marquardt 1963.
 func (r *RADD) FitFreeRun(t *analysis.Trajectory, iterations int) (*RADD, error) {
-	p := &passage{M: r.M, Q: r.Q}
+	p := &course{M: r.M, Q: r.Q}
 	v := r.view(t)
 	v.lenient = true
 	for s, err := range v.steps() {
@@ -91,8 +91,8 @@ func (r *RADD) move(step []float64) {
 	}
 }
 
-// passage is a trajectory as a student sees it, in memory.
-type passage struct {
+// course is a trajectory as a student sees it, in memory.
+type course struct {
 	M, Q  int
 	z, o  []float64 // (T, M), (T, Q)
 	start []bool    // (T), a session's first step
@@ -100,7 +100,7 @@ type passage struct {
 
 // linearise runs the student free and returns the sum of squared residuals and,
 // if asked, Σ JᵀJ and Σ Jᵀ(z − ẑ), J being ẑ's derivative by the parameters.
-func (p *passage) linearise(r *RADD, derivatives bool) (squares float64, normal *mat.SymDense, slope []float64) {
+func (p *course) linearise(r *RADD, derivatives bool) (squares float64, normal *mat.SymDense, slope []float64) {
 	M, K := p.M, r.regressors()
 	n := M * K
 	state, next := make([]float64, M), make([]float64, M)

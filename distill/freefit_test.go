@@ -16,7 +16,7 @@ func TestFreeRunDerivatives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &passage{M: 2, Q: 3}
+	p := &course{M: 2, Q: 3}
 	for x, err := range r.view(s.trajectory(200, 64)).steps() {
 		if err != nil {
 			t.Fatal(err)
