@@ -265,18 +265,22 @@ func quick(path string, text []byte) ([]byte, error) {
 	f.Rollout.Blocks = min(f.Rollout.Blocks, quickBlocks)
 	for _, grid := range append(f.List, f.Grid) {
 		for key, value := range grid {
-			switch v := value.(type) {
-			case string:
-				if first, _, is := strings.Cut(v, ".."); is {
-					grid[key] = fmt.Sprintf("%s..%d", first, 2)
-				}
-			case []any:
-				if key == "gradient-steps" {
-					for i := range v {
-						v[i] = max(1, number(v[i])/fewer)
-					}
+			if text, is := value.(string); is {
+				if first, _, is := strings.Cut(text, ".."); is {
+					grid[key] = first + "..2"
 				}
 			}
+			if key != "gradient-steps" {
+				continue
+			}
+			list, several := value.([]any)
+			if !several {
+				list = []any{value}
+			}
+			for i := range list {
+				list[i] = max(1, number(list[i])/fewer)
+			}
+			grid[key] = list
 		}
 	}
 	return strictyaml.Encode(f)
