@@ -43,7 +43,7 @@ var transients = Study{
 			if err != nil {
 				return err
 			}
-			t, err := distill.TransientsOf(ctx, weights, n.Config.Task, sessions, shortTrials, n.Blocks, n.Seed)
+			t, err := distill.TransientsOf(ctx, weights, n.Config.Task, sessions, shortTrials, n.Blocks, n.Seed+n.Config.Seed)
 			if err != nil {
 				return err
 			}
