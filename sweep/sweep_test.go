@@ -589,6 +589,9 @@ func TestLengths(t *testing.T) {
 	const seeds = "grid: {seed: 1..3, objective: [cross-entropy, probability]}\n"
 	const rest = "rollout: {blocks: 4}\ndistill: []\nshard: 4\n"
 	s := open(t, t.TempDir(), tiny+strings.Replace(seeds, "{", "{gradient-steps: [5, 20, 12], ", 1)+rest)
+	if e, err := s.Extent(context.Background()); err != nil || e.Networks != 18 || e.GradientSteps != 6*(5+20+12) {
+		t.Errorf("extent %+v, error %v", e, err)
+	}
 	if sum := run(t, s); sum.Continued == 0 {
 		t.Errorf("%+v: no network went on from a shorter one", sum)
 	}
