@@ -62,12 +62,11 @@ const (
 var players = []string{playsTeacher, playsPCA, playsFull, playsPaper, playsEqual, playsReset, playsRandom}
 
 const (
-	contestSeed     = 4   // of the session that all play: neither the rollout's nor the held-out one
-	contestSamples  = 500 // of the bootstrap over pairs of blocks
-	randomPlayers   = 20  // students of random projections
-	sessionBlocks   = 4   // of a gradient step
-	paperGradients  = 10_000
-	shownPerTeacher = "low and high are, of the random P’s, the range; of others the bootstrap interval over pairs of blocks"
+	contestSeed    = 4   // of the session that all play: neither the rollout's nor the held-out one
+	contestSamples = 500 // of the bootstrap over pairs of blocks
+	randomPlayers  = 20  // students of random projections
+	sessionBlocks  = 4   // of a gradient step
+	paperGradients = 10_000
 )
 
 var contest = Study{
@@ -152,7 +151,7 @@ var contest = Study{
 				objective, apart, len(teacher), spoken(some.Where("player", playsRandom).Numbers("value")), spoken(t.Where("objective", objective, "figure", "agreement", "player", playsRandom).Numbers("value")),
 				spoken(some.Where("player", playsPCA).Numbers("value")), spoken(t.Where("objective", objective, "figure", "agreement", "player", playsPCA).Numbers("value"))))
 		}
-		return capital(strings.Join(parts, "; ")) + ". In the table " + shownPerTeacher + "."
+		return capital(strings.Join(parts, "; ")) + ". In the data low and high are the bootstrap interval over pairs of blocks, of the random P’s the range."
 	},
 	Draw: func(t *Table) *report.Figure {
 		f := &report.Figure{Name: "contest", Title: "Players beside their teachers", Wide: true, Columns: 3, Aspect: .95}
