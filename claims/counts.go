@@ -14,7 +14,7 @@ var objectives = []string{"cross-entropy", "probability"}
 var counts = Study{
 	Name:   "counts",
 	Title:  "1,000 blocks are about 50,000 trials and 175,000 RNN steps",
-	Claim:  "“1000 blocks ≈ 50,000 trials ≈ 175,000 RNN steps”; “~ 3.5 RNN steps per trial = ~ 700 RNN steps per gradient step”",
+	Claim:  "“1000 blocks ≈ 50,000 trials ≈ 175,000 RNN steps”; “4 blocks per gradient step \\* ~ 50 trials per block \\* ~ 3.5 RNN steps per trial = ~ 700 RNN steps per gradient step”",
 	Source: "SI 7.1, 7.2",
 	Test: "RNN steps per trial over 1,000 blocks lie within 3.5 ± 0.25, and the RNN steps of a training session at the end of training within 700 ± 70, after 5,000, " +
 		"20,000 and 100,000 gradient steps, with either objective: 12 tests, 20 seeds each. 175,000 RNN steps are 50,000 times 3.5. The trials of the session are the same for all networks: a count, no test.",

@@ -126,7 +126,7 @@ var gradients = Study{
 			}
 			cut.Names = append(cut.Names, name)
 		}
-		for _, p := range panels(cut, behaviour, func(figure string) (marks []report.Mark) {
+		f.Panels = append(f.Panels, panels(cut, behaviour, func(figure string) (marks []report.Mark) {
 			for i, objective := range objectives {
 				m := curve(some.Where("objective", objective), objective, objective, "truncate", figure, i, 3, i == 0)
 				for k := range m.X {
@@ -135,9 +135,7 @@ var gradients = Study{
 				marks = append(marks, m)
 			}
 			return marks
-		}) {
-			f.Panels = append(f.Panels, p)
-		}
+		})...)
 		return f
 	},
 }
