@@ -393,3 +393,13 @@ func (g guided) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 	}
 }
+
+// Tinted returns the mark in the colour of the i-th of n things in order, its
+// line dashed if asked.
+func (m Mark) Tinted(i, n int, dash bool) Mark {
+	m.Stroke = stroke{ink: rung(i, n), width: lineData}
+	if dash {
+		m.Stroke.dash = dashed
+	}
+	return m
+}

@@ -20,7 +20,7 @@ type Sweep struct {
 
 // sweepNetwork is one of the sweep's networks, by what the sweep varies.
 type sweepNetwork struct {
-	sweep.Network
+	sweep.Sampled
 	metrics *Table
 }
 
@@ -43,7 +43,7 @@ func ReadSweep(dir string) (*Sweep, error) {
 		return nil, err
 	}
 	for _, n := range networks {
-		known := sweepNetwork{Network: n}
+		known := sweepNetwork{Sampled: n}
 		if whole := n.Metrics[:bytes.LastIndexByte(n.Metrics, '\n')+1]; len(whole) > 0 {
 			if known.metrics, err = parseTable(dir, whole, metricsColumns...); err != nil {
 				return nil, err

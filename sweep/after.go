@@ -36,7 +36,8 @@ func scratchFolder() (string, error) {
 }
 
 // after rolls a trained network out and distils it, by the commands' own ways, in
-// a scratch folder, and keeps the figures and the students.
+// a scratch folder, and keeps the figures and the students. Where nothing is
+// distilled, nothing but figures is made.
 func (w *openShard) after(ctx context.Context, e *entry) (err error) {
 	start := time.Now()
 	run := filepath.Join(w.scratch, e.result.Name)
@@ -53,7 +54,16 @@ func (w *openShard) after(ctx context.Context, e *entry) (err error) {
 	file := w.shard.plan.file
 	cfg := train.DefaultRolloutConfig()
 	cfg.Blocks, cfg.Seed = file.Rollout.Blocks, file.Rollout.Seed
-	s, err := w.fleet.Rollout(ctx, run, cfg, train.Options{})
+	var s train.RolloutSummary
+	if len(file.Distill) > 0 {
+		s, err = w.fleet.Rollout(ctx, run, cfg, train.Options{})
+	} else {
+		cfg.Task = e.config.Task
+		var weights train.Weights
+		if weights, err = train.LoadWeights(filepath.Join(run, weightsFile)); err == nil {
+			s, err = w.fleet.Play(ctx, weights, cfg, train.Options{})
+		}
+	}
 	if err != nil {
 		return err
 	}

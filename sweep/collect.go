@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -401,23 +400,14 @@ func percentile(sorted []float64, p float64) float64 {
 // Extract makes the run's folder dir of a finished network, by its name: a folder
 // as radd train leaves it, which every command takes and --resume goes on with.
 func (s *Sweep) Extract(name, dir string) error {
-	found := false
-	_, err := s.each(func(a *archive, is string, c train.Config, r Result) error {
-		if is != name {
-			return nil
-		}
-		found = true
-		e, err := a.entry(c)
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-			return err
-		}
-		return e.snapshot.Folder(dir, c)
-	})
-	if err == nil && !found {
-		err = unknown(s.Path, name)
+	list, _, err := s.Finished()
+	if err != nil {
+		return err
 	}
-	return err
+	for i := range list {
+		if list[i].Name == name {
+			return list[i].Folder(dir)
+		}
+	}
+	return unknown(s.Path, name)
 }

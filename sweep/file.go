@@ -186,8 +186,8 @@ func (a *axis) twice(k train.Key, source string) (string, error) {
 }
 
 // Grid is the networks of a sweep's file, in order. Within an item of the list
-// the last key of the configuration runs fastest, and hidden and dtype slowest,
-// so that networks of one size and dtype follow each other.
+// the last key of the configuration runs fastest, and hidden, dtype and
+// gradient-steps slowest, so that networks of one cost follow each other.
 type Grid struct {
 	base  train.Config
 	items [][]axis
@@ -244,11 +244,11 @@ func (f *File) Span(path string) (*Grid, error) {
 	return g, nil
 }
 
-// rank orders keys: size and dtype, then those of the configuration, seeds last.
+// rank orders keys: size, dtype and length, then those of the configuration, seeds last.
 func rank(key string) int {
-	for i, first := range []string{"hidden", "dtype"} {
+	for i, first := range []string{"hidden", "dtype", "gradient-steps"} {
 		if key == first {
-			return i - 2
+			return i - 3
 		}
 	}
 	keys := train.Keys()
@@ -378,7 +378,8 @@ func (g *Grid) At(i int) (train.Config, error) {
 	return c.Summed()
 }
 
-// block returns the end of the networks from i on that have its size and dtype.
+// block returns the end of the networks from i on that have its size, dtype and
+// length.
 func (g *Grid) block(i int) int {
 	item := 0
 	for i >= g.start[item+1] {
@@ -386,7 +387,7 @@ func (g *Grid) block(i int) int {
 	}
 	stride := g.start[item+1] - g.start[item]
 	for _, a := range g.items[item] {
-		if a.key == "hidden" || a.key == "dtype" {
+		if a.key == "hidden" || a.key == "dtype" || a.key == "gradient-steps" { // the slowest
 			stride /= a.len()
 		}
 	}

@@ -51,8 +51,8 @@ func OpenFolder(dir string) (*Sweep, error) {
 	return s, s.readPlans()
 }
 
-// Network is what there is of one network so far.
-type Network struct {
+// Sampled is what there is of one network so far.
+type Sampled struct {
 	Result
 	Of      string // what the sweep varies, but the seed: "hidden 50, objective probability"
 	Metrics []byte // metrics.csv, up to the newest checkpoint of what is not finished
@@ -60,7 +60,7 @@ type Network struct {
 
 // Sample returns at most so many of the networks that are finished or in a
 // checkpoint, spread evenly over them, in the order of the plans.
-func (s *Sweep) Sample(most int) ([]Network, error) {
+func (s *Sweep) Sample(most int) ([]Sampled, error) {
 	published, err := s.published()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (s *Sweep) Sample(most int) ([]Network, error) {
 	before := func(k int) int { return (k*most + there - 1) / there } // how many of the first k are wanted
 	at := 0
 	keys := s.variedKeys()
-	var list []Network
+	var list []Sampled
 	for _, sh := range s.shards {
 		dir := shardsDir
 		if !published[sh.id] {
@@ -117,8 +117,8 @@ func (s *Sweep) Sample(most int) ([]Network, error) {
 }
 
 // sample appends the network, if the archive has it.
-func (a *archive) sample(list []Network, c *train.Config, keys []train.Key) ([]Network, error) {
-	n := Network{}
+func (a *archive) sample(list []Sampled, c *train.Config, keys []train.Key) ([]Sampled, error) {
+	n := Sampled{}
 	name := Name(c)
 	result, err := a.read(name, resultFile)
 	if err != nil || result == nil {

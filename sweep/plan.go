@@ -196,8 +196,8 @@ type Extent struct {
 	CoreSeconds   float64 `json:"core_seconds"` // of training and rollouts, estimated
 }
 
-// blocks calls do for every run of networks of the ranges that are alike in size
-// and dtype, with one of their configurations.
+// blocks calls do for every run of networks of the ranges that are alike in size, dtype
+// and length, with one of their configurations.
 func (g *Grid) blocks(ranges [][2]int, do func(from, to int, c train.Config) error) error {
 	for _, r := range ranges {
 		for from := r[0]; from < r[1]; {

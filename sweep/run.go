@@ -46,15 +46,16 @@ type Progress struct {
 
 // Summary tells of what one program did, and of the sweep.
 type Summary struct {
-	Out      string  `json:"out"`
-	Networks int     `json:"networks"`
-	Finished int     `json:"finished"` // failed ones included
-	Failed   int     `json:"failed"`
-	Trained  int     `json:"trained_here"`
-	Kernels  float64 `json:"training_core_seconds"` // of what was trained here
-	After    float64 `json:"rollout_core_seconds"`  // likewise, with distillation
-	Seconds  float64 `json:"seconds"`
-	Jobs     int     `json:"jobs"`
+	Out       string  `json:"out"`
+	Networks  int     `json:"networks"`
+	Finished  int     `json:"finished"` // failed ones included
+	Failed    int     `json:"failed"`
+	Trained   int     `json:"trained_here"`
+	Continued int     `json:"continued_here"`        // of them, from where a shorter one of the sweep ended
+	Kernels   float64 `json:"training_core_seconds"` // of what was trained here
+	After     float64 `json:"rollout_core_seconds"`  // likewise, with distillation
+	Seconds   float64 `json:"seconds"`
+	Jobs      int     `json:"jobs"`
 }
 
 const (
@@ -80,6 +81,7 @@ type runner struct {
 	now      map[string]string // what runs, by network or shard
 	progress Progress
 	summary  Summary
+	lengths  map[string][]place // networks that differ in their length alone, by identity
 }
 
 // Run trains the sweep's networks that are not finished, rolls them out and
@@ -109,6 +111,10 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	r := &runner{Sweep: s, Options: opt, here: self(), scratch: scratch, work: make(chan func(), 1), cancel: cancel, open: map[string]*openShard{}, now: map[string]string{}}
 	r.summary = Summary{Out: s.Out, Jobs: opt.Jobs}
 	if err := r.count(); err != nil {
+		return r.summary, err
+	}
+
+	if r.lengths, err = s.lengths(); err != nil {
 		return r.summary, err
 	}
 
@@ -260,7 +266,8 @@ type openShard struct {
 	due     time.Duration // between checkpoints; 0 is never
 
 	mu      sync.Mutex
-	entries []*entry // finished networks; nil elsewhere
+	before  []float64 // core-seconds of training that another network has taken already
+	entries []*entry  // finished networks; nil elsewhere
 	left    int
 	saved   time.Time
 	closed  bool
@@ -273,7 +280,7 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	if w.configs, err = sh.configs(); err != nil {
 		return nil, err
 	}
-	w.entries, w.left = make([]*entry, len(w.configs)), len(w.configs)
+	w.entries, w.before, w.left = make([]*entry, len(w.configs)), make([]float64, len(w.configs)), len(w.configs)
 	w.due = time.Duration(w.configs[0].CheckpointMinutes * float64(time.Minute))
 	resume := make([]*train.Snapshot, len(w.configs))
 	if err := w.load(resume); err != nil {
@@ -398,6 +405,10 @@ func (r *runner) report() {
 
 // one trains a network to its end and makes of it what is to be made.
 func (w *openShard) one(ctx context.Context, i int) {
+	if err := w.goOn(i); err != nil {
+		w.cancel(err)
+		return
+	}
 	name := Name(&w.configs[i])
 	w.advance(ctx, name, []int{i})
 	defer w.running(name, "")
@@ -473,7 +484,10 @@ func (w *openShard) finish(i int, e *entry) {
 	w.mu.Unlock()
 	w.runner.mu.Lock()
 	w.summary.Trained++
-	w.summary.Kernels += e.timing.Train
+	w.summary.Kernels += e.timing.Train - w.before[i]
+	if w.before[i] > 0 {
+		w.summary.Continued++
+	}
 	w.summary.After += e.timing.Rollout
 	w.progress.Finished++
 	if e.result.State == Failed {

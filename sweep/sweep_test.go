@@ -656,3 +656,54 @@ func TestCompare(t *testing.T) {
 		t.Errorf("an unknown format: %v", err)
 	}
 }
+
+// Networks that differ in their length alone share their training: the longer go
+// on where the shorter end, and are what they would be by themselves.
+func TestLengths(t *testing.T) {
+	const seeds = "grid: {seed: 1..3, objective: [cross-entropy, probability]}\n"
+	const rest = "rollout: {blocks: 4}\ndistill: []\nshard: 4\n"
+	s := open(t, t.TempDir(), tiny+strings.Replace(seeds, "{", "{gradient-steps: [5, 20, 12], ", 1)+rest)
+	if e, err := s.Extent(context.Background()); err != nil || e.Networks != 18 || e.GradientSteps != 6*(5+20+12) {
+		t.Errorf("extent %+v, error %v", e, err)
+	}
+	if sum := run(t, s); sum.Continued == 0 {
+		t.Errorf("%+v: no network went on from a shorter one", sum)
+	}
+	together := tables(t, s)
+	var alone []string
+	for _, steps := range []string{"5", "20", "12"} {
+		one := open(t, t.TempDir(), strings.Replace(tiny, "gradient-steps: 20", "gradient-steps: "+steps, 1)+seeds+rest)
+		if sum := run(t, one); sum.Continued != 0 {
+			t.Errorf("%+v: a sweep of one length", sum)
+		}
+		for _, name := range []string{"networks.csv", "curves.csv"} {
+			for line := range strings.Lines(tables(t, one)[name]) {
+				if !strings.Contains(together[name], line) {
+					t.Errorf("%s: %s steps: %q is not there", name, steps, line)
+				}
+			}
+		}
+		alone = append(alone, steps)
+	}
+	if list, missing, err := s.Finished(); err != nil || missing != 0 || len(list) != 6*len(alone) {
+		t.Errorf("%d networks, %d missing, error %v", len(list), missing, err)
+	}
+}
+
+// Figures without a recording are those of a rollout.
+func TestFiguresAlone(t *testing.T) {
+	const grid = "grid: {seed: 1..2}\n"
+	alone, distilled := open(t, t.TempDir(), tiny+grid+"distill: []\nrollout: {blocks: 20}\n"), open(t, t.TempDir(), tiny+grid+"rollout: {blocks: 20}\n")
+	run(t, alone)
+	run(t, distilled)
+	got, _, err := alone.Finished()
+	want, _, err2 := distilled.Finished()
+	if err := errors.Join(err, err2); err != nil || len(got) != 2 {
+		t.Fatalf("%d networks, error %v", len(got), err)
+	}
+	for i := range got {
+		if fmt.Sprint(*got[i].Result.Rollout, got[i].Result.ByStrength) != fmt.Sprint(*want[i].Result.Rollout, want[i].Result.ByStrength) {
+			t.Errorf("%s: %+v, want %+v", got[i].Name, *got[i].Result.Rollout, *want[i].Result.Rollout)
+		}
+	}
+}

@@ -29,6 +29,7 @@ type Config struct {
 	Momentum          float64     `yaml:"momentum"`
 	Sessions          int         `yaml:"sessions"`
 	Seed              uint64      `yaml:"seed"`
+	InitSeed          uint64      `yaml:"init-seed"`
 	Init              string      `yaml:"init"`
 	InitSHA256        string      `yaml:"init-sha256"`
 	Teacher           string      `yaml:"teacher"`
@@ -173,6 +174,8 @@ var allKeys = sync.OnceValue(func() []Key {
 			func(c *Config) bool { return c.Momentum >= 0 && c.Momentum < 1 }},
 		{"sessions", "sessions of a gradient step; its loss is the mean of theirs", fmt.Sprintf("1 to %d", 1<<16), true, sessions, between(sessions, 1, 1<<16)},
 		{"seed", "seed of parameters and sessions", "0 to 18446744073709551615", true, func(c *Config) any { return &c.Seed }, always},
+		{"init-seed", "seed of the parameters alone; 0 means that of seed", "0 to 18446744073709551615; 0 with init", true,
+			func(c *Config) any { return &c.InitSeed }, func(c *Config) bool { return c.InitSeed == 0 || c.Init == "" }},
 		{"init", "weights to start from (.safetensors or .npz) in place of fresh ones", "a file with N = hidden", true, func(c *Config) any { return &c.Init }, always},
 		{"init-sha256", "SHA-256 of the weights to start from; filled in when the run starts", "that of the file", true,
 			func(c *Config) any { return &c.InitSHA256 }, always},

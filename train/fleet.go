@@ -42,12 +42,19 @@ type Fleet interface {
 	// State tells how far a network is.
 	State(network int) FleetState
 
+	// Resume brings a network that has not begun to where the snapshot is, that
+	// of a run of the same configuration but for its length.
+	Resume(network int, from *Snapshot) error
+
 	// Snapshot returns the network as files.
 	Snapshot(network int) (Snapshot, error)
 
 	// Rollout is RolloutOfRun on what the fleet computes on, in its dtype, whatever
 	// the configuration names. On a GPU calls from several goroutines share launches.
 	Rollout(ctx context.Context, run string, cfg RolloutConfig, opt Options) (RolloutSummary, error)
+
+	// Play is likewise Play.
+	Play(ctx context.Context, w Weights, cfg RolloutConfig, opt Options) (RolloutSummary, error)
 
 	// Fail says that a network is not to go on, and why.
 	Fail(network int, why error)
@@ -201,6 +208,15 @@ func (f *fleet[F]) Rollout(ctx context.Context, run string, cfg RolloutConfig, o
 	return rolloutOfRun(ctx, run, cfg, opt, f.backend)
 }
 
+func (f *fleet[F]) Play(ctx context.Context, w Weights, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	cfg.Dtype = kernels.Dtype[F]()
+	cfg, err := cfg.resolve()
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	return playOn(ctx, w, cfg, opt.Filled(), f.backend)
+}
+
 func (f *fleet[F]) Advance(ctx context.Context, networks []int, gradientSteps int) error {
 	if f.Together() {
 		return f.together(ctx, networks, gradientSteps)
@@ -323,6 +339,13 @@ func (f *fleet[F]) Fail(network int, why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.failed = why
+}
+
+func (f *fleet[F]) Resume(network int, from *Snapshot) error {
+	m := f.members[network]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.restore(from)
 }
 
 func (f *fleet[F]) State(network int) FleetState {

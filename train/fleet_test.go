@@ -180,3 +180,24 @@ func TestFleetTogether(t *testing.T) {
 		}
 	}
 }
+
+// Parameters and sessions have one seed, or each its own.
+func TestInitSeed(t *testing.T) {
+	a := small()
+	a.Seed = 3
+	same, other := a, a
+	same.InitSeed, other.InitSeed = 3, 4
+	f := openSmallFleet(t, nil, a, same, other)
+	var start [3][]byte
+	for i := range start {
+		s, err := f.Snapshot(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start[i] = s.Weights
+	}
+	// Metadata name the seed of the sessions, which is the same.
+	if !bytes.Equal(start[0], start[1]) || bytes.Equal(start[0], start[2]) {
+		t.Errorf("weights of seeds 3, 3 and 4: equal %v, %v", bytes.Equal(start[0], start[1]), bytes.Equal(start[0], start[2]))
+	}
+}

@@ -81,7 +81,15 @@ func (r *recording[F]) write(ctx context.Context, dir string) (err error) {
 	defer spools.close()
 	err = r.file(dir, trialsFile, func(w io.Writer) error {
 		rows := parquet.NewWriter[TrialRow](w)
-		if err := r.play(ctx, rows, spools); err != nil {
+		err := r.play(ctx, func() error {
+			for last, trial := range r.tape.Played() {
+				if err := rows.Write(r.row(last, trial)); err != nil {
+					return err
+				}
+			}
+			return spools.add(r.tape)
+		})
+		if err != nil {
 			return err
 		}
 		return rows.Close()
@@ -127,8 +135,9 @@ func (r *recording[F]) file(dir, name string, write func(io.Writer) error) error
 	return atomicfs.WriteFile(r.FS, filepath.Join(dir, name), write)
 }
 
-// play plays the session and writes down every trial and RNN step.
-func (r *recording[F]) play(ctx context.Context, rows *parquet.Writer[TrialRow], spools *states[F]) error {
+// play plays the session and calls keep after every stretch of it, which the
+// tape then holds.
+func (r *recording[F]) play(ctx context.Context, keep func() error) error {
 	start := time.Now()
 	s := &r.session
 	s.Draw(task.NewSampler(r.cfg.Task), task.Origin{Seed: r.cfg.Seed, Stream: task.StreamRollout})
@@ -141,13 +150,10 @@ func (r *recording[F]) play(ctx context.Context, rows *parquet.Writer[TrialRow],
 		start := time.Now()
 		r.backend.Forward(r.theta, kernels.CrossEntropySum, []*kernels.Tape[F]{r.tape})
 		r.computing += time.Since(start)
-		for last, trial := range r.tape.Played() {
+		for _, trial := range r.tape.Played() {
 			r.tally.Add(trial)
-			if err := rows.Write(r.row(last, trial)); err != nil {
-				return err
-			}
 		}
-		if err := spools.add(r.tape); err != nil {
+		if err := keep(); err != nil {
 			return err
 		}
 		if r.Progress != nil {

@@ -102,6 +102,34 @@ func Rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 	return rollout(ctx, w, out, cfg, opt, nil)
 }
 
+// Play plays the session that [Rollout] records and keeps the summary alone, which
+// is a rollout's but for the clock's readings.
+func Play(ctx context.Context, w Weights, cfg RolloutConfig, opt Options) (RolloutSummary, error) {
+	cfg, err := cfg.resolve()
+	if err != nil {
+		return RolloutSummary{}, err
+	}
+	if cfg.Dtype == "f32" {
+		return playOn[float32](ctx, w, cfg, opt.Filled(), nil)
+	}
+	return playOn[float64](ctx, w, cfg, opt.Filled(), nil)
+}
+
+// playOn is Play of a resolved configuration on the backend, or, where that is
+// nil, on the device that the configuration names.
+func playOn[F kernels.Float](ctx context.Context, w Weights, cfg RolloutConfig, opt Options, backend kernels.Backend[F]) (s RolloutSummary, err error) {
+	defer panics.Return(&err) // a device's failure
+	r, closing, err := open(w, cfg, opt, 0, backend)
+	if err != nil {
+		return s, err
+	}
+	defer closing()
+	if err := r.play(ctx, func() error { return nil }); err != nil {
+		return s, err
+	}
+	return r.summary(w, ""), nil
+}
+
 // RolloutOfRun returns the summary of the rollout in the folder rollout/ of a
 // run. Where there is none, or one of other weights, settings or task constants
 // than the run's newest and the given ones, it first makes it as [Rollout] does,
@@ -273,23 +301,11 @@ func rollout(ctx context.Context, w Weights, out string, cfg RolloutConfig, opt 
 // one that suits the network.
 func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg RolloutConfig, opt Options, stretch int, backend kernels.Backend[F]) (s RolloutSummary, err error) {
 	defer panics.Return(&err) // a device's failure
-	theta, err := thetaAs[F](w)
+	r, closing, err := open(w, cfg, opt, stretch, backend)
 	if err != nil {
 		return RolloutSummary{}, err
 	}
-	if backend == nil {
-		opened, err := OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log)
-		if err != nil {
-			return RolloutSummary{}, err
-		}
-		defer opened.Close()
-		backend = opened
-	}
-	player, err := play(w, backend)
-	if err != nil {
-		return RolloutSummary{}, err
-	}
-	backend = player
+	defer closing()
 	place, err := filepath.Abs(out)
 	if err != nil {
 		return RolloutSummary{}, err
@@ -300,10 +316,6 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 	if err := opt.FS.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		return RolloutSummary{}, err
 	}
-	if stretch == 0 {
-		stretch = suitable(w.N, cfg.Task.MaxSteps())
-	}
-	r := newRecording(backend, theta, w, cfg, opt, stretch)
 	err = atomicfs.ReplaceDir(opt.FS, place, func(dir string) error {
 		if err := r.write(ctx, dir); err != nil {
 			return err
@@ -319,6 +331,30 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 		return RolloutSummary{}, err
 	}
 	return s, nil
+}
+
+// open returns a recording that has not begun, on the backend or, where that is
+// nil, on the device that the configuration names, and what closes that.
+func open[F kernels.Float](w Weights, cfg RolloutConfig, opt Options, stretch int, backend kernels.Backend[F]) (_ *recording[F], closing func() error, err error) {
+	theta, err := thetaAs[F](w)
+	if err != nil {
+		return nil, nil, err
+	}
+	closing = func() error { return nil }
+	if backend == nil {
+		if backend, err = OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log); err != nil {
+			return nil, nil, err
+		}
+		closing = backend.Close
+	}
+	player, err := play(w, backend)
+	if err != nil {
+		return nil, nil, errors.Join(err, closing())
+	}
+	if stretch == 0 {
+		stretch = suitable(w.N, cfg.Task.MaxSteps())
+	}
+	return newRecording(player, theta, w, cfg, opt, stretch), closing, nil
 }
 
 // suitable returns the trials of a stretch: as many as keep its states within a

@@ -266,7 +266,11 @@ func goesOn(dir string, cfg *Config, opt Options) (bool, error) {
 // of a file, whose SHA-256 it fills in.
 func initialise[F kernels.Float](cfg *Config, net *kernels.Network[F]) error {
 	if cfg.Init == "" {
-		kernels.Uniform(1/math.Sqrt(float64(cfg.Hidden)), cfg.Seed, net.Theta)
+		seed := cfg.InitSeed
+		if seed == 0 {
+			seed = cfg.Seed
+		}
+		kernels.Uniform(1/math.Sqrt(float64(cfg.Hidden)), seed, net.Theta)
 		graph.Settle(cfg.cell(), cfg.Hidden, net.Theta)
 		return nil
 	}

@@ -50,6 +50,7 @@ type cli struct {
 	Compare   compareCommand   `cmd:"" help:"Hold the behaviour of two sets of runs against each other."`
 	Export    exportCommand    `cmd:"" help:"Write a run's trials for other tools: IBL's ALF, or CSV."`
 	Reproduce reproduceCommand `cmd:"" help:"Train the paper's networks and print their figures beside the paper's."`
+	Claims    claimsCommand    `cmd:"" help:"Put the paper's claims to the test, over thousands of networks."`
 	Bench     benchCommand     `cmd:"" help:"Measure how fast networks are trained here."`
 	Devices   devicesCommand   `cmd:"" help:"List what can compute here."`
 

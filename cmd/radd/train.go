@@ -26,6 +26,7 @@ type trainCommand struct {
 	Momentum          *string `key:""`
 	Sessions          *string `key:""`
 	Seed              *string `key:""`
+	InitSeed          *string `key:""`
 	Init              *string `key:""`
 	Teacher           *string `key:""`
 	Dtype             *string `key:""`

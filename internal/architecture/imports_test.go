@@ -47,9 +47,11 @@ var rules = []rule{
 		[]string{"github.com/goccy/go-yaml"}},
 	{"report", []string{"sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"gonum.org/v1/plot", "codeberg.org/go-pdf/fpdf"}}, // fpdf: the dates in a PDF
+	{"claims", []string{"report", "sweep", "distill", "analysis", "train", "kernels", "task"},
+		[]string{"gonum.org/v1/gonum", "golang.org/x/sync"}},
 	{"bench", []string{"report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"gonum.org/v1/plot"}}, // its figures are clock readings, which report has none of
-	{"cmd/radd", []string{"bench", "report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
+	{"cmd/radd", []string{"claims", "bench", "report", "sweep", "distill", "analysis", "train", "graph", "kernels", "task"},
 		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/sync"}},
 	{"internal", nil,
 		[]string{"github.com/parquet-go/parquet-go", "golang.org/x/sys", "github.com/goccy/go-yaml", "github.com/gofrs/flock"}},
