@@ -13,6 +13,7 @@ import (
 	"radd/kernels"
 	"radd/kernels/cpu"
 	"radd/kernels/cuda"
+	"radd/sweep"
 	"radd/task"
 	"radd/train"
 )
@@ -26,9 +27,10 @@ type GPUConfig struct {
 	Rounds   int
 	Burst    time.Duration   // of one measurement within a round; 0: defaultGPUBurst
 	Weights  []train.Weights // trained networks; see networkLike
-	Session  *task.Session   // that peers play with the first of the weights; nil: no peers
+	Session  *task.Session   // that peers play with networks like the first of the weights; nil: no peers
 	Python   string          // interpreter of the peers
 	Peers    []int           // networks that peers train together
+	Sweep    *sweep.Summary  // of a sweep that was timed on the device, for the aims; nil: none
 	Version  string
 	Report   func(done, of int) // may be nil
 }
@@ -53,9 +55,14 @@ type GPUReport struct {
 	Machine
 	GPU    GPU       `json:"gpu"`
 	Rounds int       `json:"rounds"`
+	Limits []Limit   `json:"limits"`
 	Sizes  []Size    `json:"sizes"`
 	Peers  []GPUPeer `json:"peers"`
 	Absent []Absence `json:"absent"`
+	Aims   []Aim     `json:"aims"`
+
+	// A sweep that was timed on the device; may be nil.
+	Sweep *sweep.Summary `json:"sweep"`
 }
 
 // Size is what was found of networks of one size in one type.
@@ -67,8 +74,11 @@ type Size struct {
 	RNNSteps float64 `json:"rnn_steps"` // of a session, mean
 	Fleets   []Fleet `json:"fleets"`
 
-	// The peak of multiply–adds, 10⁹ a second; 0 where the device is not known.
+	// The peak of multiply–adds, 10⁹ a second, as measured.
 	Peak float64 `json:"peak"`
+	// The warp instructions that the kernel is predicted to issue for an RNN step
+	// of training; 0 where they were not counted.
+	IssueSlots float64 `json:"issue_slots"`
 
 	GraphMicros Spread `json:"graph_us_per_gradient_step"` // one network through the graph, as radd train does it
 	TapeMicros  Spread `json:"tape_us_per_gradient_step"`  // the same through the unrolled graph: the tape
@@ -88,6 +98,11 @@ type Fleet struct {
 	RNNSteps         float64 `json:"rnn_steps_per_second"`
 	MicrosPerRNNStep float64 `json:"us_per_rnn_step"` // of each network, as many at once as there are: latency
 	Fraction         float64 `json:"fraction"`        // of the peak
+
+	// Cycles are a multiprocessor's for each RNN step, by the measured clock; in
+	// each, as many instructions can be issued as it has schedulers.
+	Cycles float64 `json:"cycles_per_rnn_step"`
+	Uses   []Use   `json:"uses"` // the most first
 }
 
 // lanes are the multiply–adds that a multiprocessor does in a cycle, in float32
@@ -117,16 +132,20 @@ func MeasureGPU(ctx context.Context, h cuda.Host, cfg GPUConfig) (r *GPUReport, 
 	if cfg.Burst == 0 {
 		cfg.Burst = defaultGPUBurst
 	}
-	r = &GPUReport{Machine: machine(cfg.Version), Rounds: cfg.Rounds}
-	done, parts := 0, len(cfg.Dtypes)*len(cfg.Hidden)
+	r = &GPUReport{Machine: machine(cfg.Version), Rounds: cfg.Rounds, Sweep: cfg.Sweep}
+	done, parts := 0, 1+len(cfg.Dtypes)*len(cfg.Hidden)
 	if cfg.Session != nil {
-		parts += len(cfg.Dtypes)
+		parts += len(cfg.Dtypes) * len(cfg.Hidden)
 	}
 	report := func() {
 		if done++; cfg.Report != nil {
 			cfg.Report(done, parts)
 		}
 	}
+	if r.Limits, err = measureLimits(ctx, h, &cfg); err != nil {
+		return nil, err
+	}
+	report()
 	for _, dtype := range cfg.Dtypes {
 		for _, n := range cfg.Hidden {
 			measure := measureSize[float64]
@@ -137,30 +156,47 @@ func MeasureGPU(ctx context.Context, h cuda.Host, cfg GPUConfig) (r *GPUReport, 
 			if err != nil {
 				return nil, err
 			}
-			r.Sizes, r.GPU = append(r.Sizes, size), gpu
+			r.GPU = gpu
+			r.hold(&size)
+			r.Sizes = append(r.Sizes, size)
 			report()
 		}
 	}
+	r.Aims = r.aims()
+	if cfg.Session == nil {
+		return r, nil
+	}
 	for _, dtype := range cfg.Dtypes {
-		if cfg.Session == nil {
-			break
-		}
-		peers, absent, err := measureGPUPeers(ctx, dtype, &cfg)
-		if err != nil {
-			return nil, err
-		}
-		for i := range peers {
-			peers[i].compare(r.Sizes)
-		}
-		r.Peers = append(r.Peers, peers...)
-		for _, a := range absent {
-			if !slices.Contains(r.Absent, a) {
-				r.Absent = append(r.Absent, a)
+		for _, n := range cfg.Hidden {
+			peers, absent, err := measureGPUPeers(ctx, dtype, n, &cfg)
+			if err != nil {
+				return nil, err
 			}
+			for i := range peers {
+				peers[i].compare(r.Sizes)
+			}
+			r.Peers = append(r.Peers, peers...)
+			for _, a := range absent {
+				if !slices.Contains(r.Absent, a) {
+					r.Absent = append(r.Absent, a)
+				}
+			}
+			report()
 		}
-		report()
 	}
 	return r, nil
+}
+
+// hold holds what was found of one size against the device's limits.
+func (r *GPUReport) hold(s *Size) {
+	s.Peak = r.limit(limitPeak(s.Dtype))
+	s.IssueSlots = works[s.Kernel].slots
+	for i := range s.Fleets {
+		f := &s.Fleets[i]
+		f.Fraction = f.RNNSteps * multiplyAdds(s.Hidden) / (s.Peak * 1e9)
+		f.Cycles = r.cyclesPer(f.RNNSteps)
+		f.Uses = r.uses(s, f)
+	}
 }
 
 func gpuOf(p cuda.Properties) GPU {
@@ -168,7 +204,8 @@ func gpuOf(p cuda.Properties) GPU {
 		Multiprocessors: p.Multiprocessors, ClockKHz: p.Clock, Driver: p.Driver}
 }
 
-// peakOf returns the device's multiply–adds, 10⁹ a second, or 0.
+// peakOf returns the multiply–adds that the device should do, 10⁹ a second, or 0
+// where it is not known.
 func peakOf(p cuda.Properties, dtype string) float64 {
 	return float64(p.Multiprocessors) * float64(lanes[p.Architecture][dtype]) * float64(p.Clock) / 1e6
 }
@@ -272,7 +309,7 @@ func measureSize[F kernels.Float](ctx context.Context, h cuda.Host, n int, cfg *
 	}
 	p := device.Properties()
 	gpu = gpuOf(p)
-	s = Size{Info: device.Info(), Hidden: n, Peak: peakOf(p, kernels.Dtype[F]())}
+	s = Size{Info: device.Info(), Hidden: n}
 	if s.Plan, err = device.Plan(n); err != nil {
 		return s, gpu, err
 	}
@@ -350,19 +387,16 @@ func measureSize[F kernels.Float](ctx context.Context, h cuda.Host, n int, cfg *
 	s.OneCore, s.AllCores = spread(rates[0]), spread(rates[1])
 	s.GraphMicros, s.TapeMicros = spread(graphs[0]), spread(graphs[1])
 	for i, count := range cfg.Networks {
-		s.Fleets = append(s.Fleets, newFleet(count, n, s.Peak, rates[i+2], rnnRates[i+2]))
+		s.Fleets = append(s.Fleets, newFleet(count, rates[i+2], rnnRates[i+2]))
 	}
 	s.RNNSteps = spread(rnnRates[len(fleets)-1]).Median / spread(rates[len(fleets)-1]).Median
 	s.BreakEven = breakEven(s.Fleets, s.OneCore.Median, s.AllCores.Median)
 	return s, gpu, nil
 }
 
-func newFleet(networks, n int, peak float64, rates, rnnRates []float64) Fleet {
+func newFleet(networks int, rates, rnnRates []float64) Fleet {
 	f := Fleet{Networks: networks, GradientSteps: spread(rates), RNNSteps: spread(rnnRates).Median}
 	f.MicrosPerRNNStep = 1e6 * float64(networks) / f.RNNSteps
-	if peak > 0 {
-		f.Fraction = f.RNNSteps * multiplyAdds(n) / (peak * 1e9)
-	}
 	return f
 }
 

@@ -36,7 +36,7 @@ func TestMeasureGPU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.GPU.Device != "gpu:1" || r.GPU.Name != "emulated device" || len(r.Sizes) != 2 || done != 22 {
+	if r.GPU.Device != "gpu:1" || r.GPU.Name != "emulated device" || len(r.Sizes) != 2 || done != 33 {
 		t.Fatalf("%+v, %d sizes, progress %d", r.GPU, len(r.Sizes), done)
 	}
 	for i, kernel := range []string{"n2_f32", "generic_f32"} {
@@ -53,9 +53,27 @@ func TestMeasureGPU(t *testing.T) {
 			}
 		}
 	}
+	if len(r.Limits) != len(probes) || len(r.Aims) != 5 {
+		t.Errorf("%d limits, %d aims", len(r.Limits), len(r.Aims))
+	}
+	for _, l := range r.Limits {
+		if l.Value.Low <= 0 || l.Unit == "" {
+			t.Errorf("%+v", l)
+		}
+	}
+	for _, s := range r.Sizes {
+		if f := s.Fleets[1]; s.Peak <= 0 || f.Fraction <= 0 || f.Cycles <= 0 || len(f.Uses) == 0 {
+			t.Errorf("peak %v, %+v", s.Peak, f)
+		}
+	}
 	var b strings.Builder
-	if err := r.WriteMarkdown(&b); err != nil || !strings.Contains(b.String(), "| 3 | f32 | generic_f32 | 32 |") {
-		t.Errorf("%v\n%s", err, b.String())
+	if err := r.WriteMarkdown(&b); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"| 3 | f32 | generic_f32 | 32 |", "| " + limitUniform + " |", "| 2 | f32 | 2 | not counted |", "| N = 50, f64, 1,000 or more networks | 6061 | not measured |"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())

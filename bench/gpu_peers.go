@@ -23,8 +23,9 @@ type GPUPeer struct {
 	RNNSteps      int     `json:"rnn_steps"` // of the session
 	Loss          float64 `json:"loss"`      // within lossTolerance of radd's
 	GradientSteps Spread  `json:"gradient_steps_per_second"`
-	// radd's RNN steps a second over the peer's, at as many networks; 0 where
-	// radd was not measured there.
+	// radd's gradient steps a second at as many networks, of sessions as long, and
+	// how many times the peer's that is; 0 where radd was not measured there.
+	Ours  float64 `json:"radd_gradient_steps_per_second"`
 	Times float64 `json:"radd_times"`
 }
 
@@ -34,7 +35,8 @@ func (p *GPUPeer) compare(sizes []Size) {
 	for _, s := range sizes {
 		for _, f := range s.Fleets {
 			if s.Hidden == p.Hidden && s.Dtype == p.Dtype && f.Networks == p.Networks {
-				p.Times = f.RNNSteps / (p.GradientSteps.Median * float64(p.RNNSteps))
+				p.Ours = f.RNNSteps / float64(p.RNNSteps)
+				p.Times = p.Ours / p.GradientSteps.Median
 			}
 		}
 	}
@@ -43,9 +45,18 @@ func (p *GPUPeer) compare(sizes []Size) {
 // gpuLibraries are the Python libraries that scripts time on a GPU.
 var gpuLibraries = []struct{ name, script string }{{"JAX", "jax_fleet.py"}, {"PyTorch", "torch_fleet.py"}}
 
-// measureGPUPeers times what is installed, on the session and the first of the
-// weights.
-func measureGPUPeers(ctx context.Context, dtype string, cfg *GPUConfig) (peers []GPUPeer, absent []Absence, err error) {
+// measureGPUPeers times what is installed, on the session and networks of n hidden
+// units that play like the first of the weights; there are none if these are more.
+func measureGPUPeers(ctx context.Context, dtype string, n int, cfg *GPUConfig) (peers []GPUPeer, absent []Absence, err error) {
+	w := cfg.Weights[0]
+	if n < w.N {
+		return nil, nil, nil
+	}
+	rules, err := task.DefaultConfig().Resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	net, _ := networkLike[float64](n, cfg.Weights[:1], task.NewSampler(rules))
 	dir, err := os.MkdirTemp("", "radd-peers-")
 	if err != nil {
 		return nil, nil, err
@@ -54,12 +65,11 @@ func measureGPUPeers(ctx context.Context, dtype string, cfg *GPUConfig) (peers [
 	if err := os.CopyFS(dir, scripts); err != nil {
 		return nil, nil, err
 	}
-	w := cfg.Weights[0]
 	file := filepath.Join(dir, "work.npz")
-	if err := writeWork(file, kernels.Shape{N: w.N}, w.Theta, cfg.Session); err != nil {
+	if err := writeWork(file, net.Shape, net.Theta, cfg.Session); err != nil {
 		return nil, nil, err
 	}
-	loss, T := lossOf(w.N, w.Theta, cfg.Session)
+	loss, T := lossOf(n, net.Theta, cfg.Session)
 	_, index, _ := strings.Cut(cfg.Device, ":")
 	for _, library := range gpuLibraries {
 		for _, networks := range cfg.Peers {
@@ -69,7 +79,7 @@ func measureGPUPeers(ctx context.Context, dtype string, cfg *GPUConfig) (peers [
 				break
 			}
 			for _, p := range found {
-				p.Dtype, p.Hidden, p.RNNSteps = dtype, w.N, T
+				p.Dtype, p.Hidden, p.RNNSteps = dtype, n, T
 				if !(math.Abs(p.Loss-loss) <= lossTolerance*math.Abs(loss)) {
 					absent = append(absent, Absence{p.Library + ", " + p.Name,
 						fmt.Sprintf("its loss on the session is %v, radd's %v: it computes something else", p.Loss, loss)})

@@ -15,17 +15,26 @@ type Table struct {
 // Tables returns the report as people read it.
 func (r *GPUReport) Tables() []Table {
 	speeds := [][]string{{"N", "dtype", "networks", "gradient steps/s", "RNN steps/s", "µs per RNN step of each", "of the peak"}}
+	slots := [][]string{{"N", "dtype", "networks", "issue slots per RNN step, predicted", "cycles per RNN step", "issue slots in them", "of those predicted", "of each resource"}}
 	kernels := [][]string{{"N", "dtype", "kernel", "threads", "shared memory", "registers", "spill stores", "spill loads", "resident", "per multiprocessor"}}
 	beside := [][]string{{"N", "dtype", "T", "sessions", "faster than the cores from", "CPU, one network", fmt.Sprintf("CPU, %d cores", r.Cores), "through the graph, µs", "unrolled, on the tape, µs"}}
 	for _, s := range r.Sizes {
 		who := []string{fmt.Sprint(s.Hidden), s.Dtype}
 		row := func(cells ...string) []string { return append(who[:2:2], cells...) }
 		for _, f := range s.Fleets {
-			fraction := "not known"
-			if s.Peak > 0 {
-				fraction = fmt.Sprintf("%.1f %%", 100*f.Fraction)
+			speeds = append(speeds, row(fmt.Sprint(f.Networks), f.GradientSteps.Format(4), significant(f.RNNSteps, 4), significant(f.MicrosPerRNNStep, 4), fmt.Sprintf("%.1f %%", 100*f.Fraction)))
+		}
+		if len(s.Fleets) > 0 {
+			f := s.Fleets[len(s.Fleets)-1]
+			predicted, ratio := "not counted", ""
+			if s.IssueSlots > 0 {
+				predicted, ratio = significant(s.IssueSlots, 4), significant(schedulers*f.Cycles/s.IssueSlots, 3)
 			}
-			speeds = append(speeds, row(fmt.Sprint(f.Networks), f.GradientSteps.Format(4), significant(f.RNNSteps, 4), significant(f.MicrosPerRNNStep, 4), fraction))
+			var used []string
+			for _, u := range f.Uses {
+				used = append(used, fmt.Sprintf("%s %.0f %%", u.Resource, 100*u.Fraction))
+			}
+			slots = append(slots, row(fmt.Sprint(f.Networks), predicted, significant(f.Cycles, 4), significant(schedulers*f.Cycles, 4), ratio, strings.Join(used, ", ")))
 		}
 		registers, stores, loads := "not known", "", ""
 		if s.Registers > 0 {
@@ -43,19 +52,29 @@ func (r *GPUReport) Tables() []Table {
 		}
 		beside = append(beside, row(fmt.Sprintf("%.0f", s.RNNSteps), trained, from, significant(s.OneCore.Median, 4), significant(s.AllCores.Median, 4), s.GraphMicros.Format(4), s.TapeMicros.Format(4)))
 	}
+	limits := [][]string{{"microbenchmark", "unit", "measured", "worked out beforehand", "measured of that"}}
+	for _, l := range r.Limits {
+		model, of := "", ""
+		if l.Model > 0 {
+			model, of = significant(l.Model, 4), fmt.Sprintf("%.0f %%", 100*l.Value.Median/l.Model)
+		}
+		limits = append(limits, []string{l.Name, l.Unit, l.Value.Format(4), model, of})
+	}
 	tables := []Table{
+		{"Limits of the device", limits},
 		{"Training: medians over the rounds, with the least and the most", speeds},
+		{"Training of the most networks, by multiprocessor and the clock above", slots},
 		{"Beside the CPU, gradient steps/s: " + r.Processor, beside},
 		{"Kernels", kernels},
 	}
-	peers := [][]string{{"library", "gradient steps by", "N", "dtype", "networks", "T", "gradient steps/s", "radd, times as fast", "loss"}}
+	peers := [][]string{{"library", "gradient steps by", "N", "dtype", "networks", "T", "gradient steps/s", "radd's", "radd, times as fast", "loss"}}
 	for _, p := range r.Peers {
-		times := "not measured at as many"
+		ours, times := "not measured at as many", ""
 		if p.Times > 0 {
-			times = significant(p.Times, 3)
+			ours, times = significant(p.Ours, 4), significant(p.Times, 3)
 		}
 		peers = append(peers, []string{p.Library, p.Name, fmt.Sprint(p.Hidden), p.Dtype, fmt.Sprint(p.Networks), fmt.Sprint(p.RNNSteps),
-			p.GradientSteps.Format(4), times, fmt.Sprintf("%.7f", p.Loss)})
+			p.GradientSteps.Format(4), ours, times, fmt.Sprintf("%.7f", p.Loss)})
 	}
 	for _, a := range r.Absent {
 		peers = append(peers, []string{a.Name, "not timed: " + a.Why})
@@ -63,7 +82,15 @@ func (r *GPUReport) Tables() []Table {
 	if len(peers) > 1 {
 		tables = append(tables, Table{"Other programs on the same device", peers})
 	}
-	return tables
+	aims := [][]string{{"aim", "wanted here", "measured", "unit", "met", "what binds"}}
+	for _, a := range r.Aims {
+		measured, met := "not measured", ""
+		if a.Measured > 0 {
+			measured, met = significant(a.Measured, 4), map[bool]string{true: "yes", false: "no"}[a.Met]
+		}
+		aims = append(aims, []string{a.Name, significant(a.Wanted, 4), measured, a.Unit, met, a.Binds})
+	}
+	return append(tables, Table{"Aims, scaled from an H100 by multiprocessors and clock; gradient steps of 750 RNN steps", aims})
 }
 
 // WriteMarkdown writes the tables.

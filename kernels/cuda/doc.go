@@ -26,6 +26,9 @@
 // One more kernel interprets graphs that package graph has compiled to a tape of
 // instructions (Program, Interpreter), a session in one launch.
 //
+// Seven small ones are microbenchmarks (Probe), which say what a device does at
+// most.
+//
 // # Determinism
 //
 // Results do not depend on the number of resident blocks, on where launches are

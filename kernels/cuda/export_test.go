@@ -128,3 +128,6 @@ func (b *Backend[F]) Waiting() int {
 	defer b.waiting.Unlock()
 	return len(b.calls)
 }
+
+// Driver returns the backend's.
+func (b *Backend[F]) Driver() Driver { return b.driver }

@@ -104,3 +104,12 @@ DEVICE u64 nanoseconds() {
   return t;
 #endif
 }
+
+// cycles returns the clock of the multiprocessor.
+DEVICE u64 cycles() {
+#ifdef EMULATION
+  return emulation::nanoseconds();
+#else
+  return u64(clock64());
+#endif
+}

@@ -4,3 +4,4 @@
 #include "tiles.cu"
 #include "draw.cu"
 #include "tape.cu"
+#include "probe.cu"
