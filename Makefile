@@ -24,7 +24,7 @@ COVERED  = task kernels graph train analysis distill report
 
 # What tells two builds apart: a hash of all sources.
 SOURCE = $$(find . \( -name .git -o -name bin -o -name build -o -name runs \) -prune -o -type f \
-	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h' -o -name '*.gz' -o -name '*.py' -o -name 'page.*' -o -name gpu-check -o -name go.mod \) -print | \
+	\( -name '*.go' -o -name '*.s' -o -name '*.cu' -o -name '*.cuh' -o -name '*.h' -o -name '*.gz' -o -name '*.py' -o -name 'page.*' -o -name gpu-check -o -path './bench/sweeps/*.yaml' -o -name go.mod \) -print | \
 	LC_ALL=C sort | git hash-object --stdin-paths | git hash-object --stdin | cut -c1-12)
 
 # ---- build and run
@@ -41,14 +41,14 @@ gpu: ## build bin/radd-gpu, which computes on NVIDIA GPUs
 	@$(with_cuda) $(GO) build -trimpath -tags gpu -ldflags "-X main.source=$(SOURCE)" -o bin/radd-gpu ./cmd/radd
 
 # What a machine needs that has a GPU and its driver and nothing else.
-BUNDLED = go.mod $(filter-out %/bayes.npz %/radd_n50.npz %/radd_n50_student.npz,$(wildcard testdata/oracle/*.npz))
+BUNDLED = go.mod bench/sweeps/thousand.yaml $(filter-out %/bayes.npz %/radd_n50.npz %/radd_n50_student.npz,$(wildcard testdata/oracle/*.npz))
 BUNDLE_LIMIT = 40# MB, packed with a dictionary that holds everything: the programs have much in common
 
 .PHONY: gpu-bundle
 gpu-bundle: ## pack programs, tests and fixtures for a machine with a GPU: build/gpu
 	@$(cuda_toolkit) || { $(no_cuda_toolkit); exit 1; }
 	@command -v xz >/dev/null || { echo "xz is missing: apt-get install xz-utils on Debian"; exit 1; }
-	@rm -rf build/gpu build/bundle && mkdir -p build/gpu build/bundle/bin build/bundle/kernels/cuda build/bundle/graph build/bundle/testdata/oracle
+	@rm -rf build/gpu build/bundle && mkdir -p build/gpu build/bundle/bin build/bundle/kernels/cuda build/bundle/graph build/bundle/bench/sweeps build/bundle/testdata/oracle
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.source=$(SOURCE)" -o build/bundle/bin/radd ./cmd/radd
 	@$(with_cuda) $(GO) build -trimpath -tags gpu -ldflags "-s -w -X main.source=$(SOURCE)" -o build/bundle/bin/radd-gpu ./cmd/radd
 	@$(with_cuda) $(GO) test -c -trimpath -tags gpu -ldflags "-s -w" -o build/bundle/kernels/cuda/cuda.test ./kernels/cuda

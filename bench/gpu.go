@@ -25,19 +25,18 @@ type GPUConfig struct {
 	Dtypes   []string
 	Networks []int // trained together, in ascending order; the first is 1
 	Rounds   int
-	Burst    time.Duration   // of one measurement within a round; 0: defaultGPUBurst
-	Weights  []train.Weights // trained networks; see networkLike
-	Session  *task.Session   // that peers play with networks like the first of the weights; nil: no peers
-	Python   string          // interpreter of the peers
-	Peers    []int           // networks that peers train together
-	Sweep    *sweep.Summary  // of a sweep that was timed on the device, for the aims; nil: none
-	Version  string
-	Report   func(done, of int) // may be nil
+	// Burst is the time of one measurement within a round: so long that starting
+	// and ending a training run, whose state goes to the device and back, is little
+	// of it.
+	Burst   time.Duration
+	Weights []train.Weights // trained networks; see networkLike
+	Session *task.Session   // that peers play with networks like the first of the weights; nil: no peers
+	Python  string          // interpreter of the peers
+	Peers   []int           // networks that peers train together
+	Sweep   *sweep.Summary  // of a sweep that was timed on the device, for the aims; nil: none
+	Version string
+	Report  func(done, of int) // may be nil
 }
-
-// defaultGPUBurst is so long that starting and ending a training run, whose
-// state goes to the device and back, is little of it.
-const defaultGPUBurst = 250 * time.Millisecond
 
 // GPU is a device in a report.
 type GPU struct {
@@ -129,9 +128,6 @@ func multiplyAdds(n int) float64 { return 3 * float64(n) * float64(n) }
 // peers. It stops with ctx's error, or with the device's.
 func MeasureGPU(ctx context.Context, h cuda.Host, cfg GPUConfig) (r *GPUReport, err error) {
 	defer panics.Return(&err)
-	if cfg.Burst == 0 {
-		cfg.Burst = defaultGPUBurst
-	}
 	r = &GPUReport{Machine: machine(cfg.Version), Rounds: cfg.Rounds, Sweep: cfg.Sweep}
 	done, parts := 0, 1+len(cfg.Dtypes)*len(cfg.Hidden)
 	if cfg.Session != nil {

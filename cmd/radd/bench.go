@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -238,18 +241,22 @@ type benchGPUCommand struct {
 	Hidden []int `help:"Hidden units of the networks." default:"2,25,50,100,150,250" placeholder:"N,…"`
 	choice
 	Device   string   `help:"What is measured: gpu:K." default:"gpu:0"`
-	Networks []int    `help:"How many networks are trained together." default:"1,4,16,64,256,1000,2000" placeholder:"M,…"`
+	Networks []int    `help:"How many networks are trained together." default:"1,4,16,100,256,1000,2000" placeholder:"M,…"`
 	Weights  []string `help:"Play sessions as these trained networks do, .safetensors or .npz, in place of untrained ones: each size as the largest that is not larger." placeholder:"F,…"`
-	Session  string   `help:"Time other programs as well, on this recorded session and the first of the weights." placeholder:"F.npz"`
-	Peers    []int    `help:"How many networks other programs train together." default:"1,1000" placeholder:"M,…"`
+	Session  string   `help:"Time other programs as well, on this recorded session and networks that play as the first of the weights does." placeholder:"F.npz"`
+	Peers    []int    `help:"How many networks other programs train together." default:"1,100,1000" placeholder:"M,…"`
+	Sweep    string   `help:"Hold a sweep against its aim: the summary that radd sweep run --json printed." placeholder:"F.json"`
 	Python   string   `help:"Python that has PyTorch or JAX." default:"python3"`
+
+	Burst time.Duration `help:"Time of one measurement within a round." default:"250ms"`
 }
 
 func (benchGPUCommand) Help() string {
-	return `Trains sets of networks on one GPU: gradient steps and RNN steps a second by N, type and number of networks, a lone
-network's time of an RNN step, the part of the device's peak of multiply–adds that is reached, kernels with their
-registers and resident blocks, and from how many networks on the GPU is faster than the CPU's cores. A peer is timed
-only if its loss agrees with this program's. With --out: bench.json and gpu.md.
+	return `Runs microbenchmarks on one GPU, which tell its limits; then trains sets of networks: gradient steps and RNN steps a second by N, type and number of networks, a lone
+network's time of an RNN step, the part of the limits that is reached, cycles beside the issue slots that were
+predicted, kernels with their registers and resident blocks, and from how many networks on the GPU is faster than the
+CPU's cores; and what was aimed at. A peer is timed only if its loss agrees with this program's. With --out:
+bench.json and gpu.md.
 
     radd bench gpu --out benchmarks/gpu
     radd bench gpu --weights n2.npz,n50.npz --hidden 50 --networks 1,1000`
@@ -267,7 +274,10 @@ func (c *benchGPUCommand) config() (cfg bench.GPUConfig, err error) {
 	if kind, index, _ := strings.Cut(c.Device, ":"); kind != "gpu" || index == "" {
 		return cfg, &input.Error{File: "--device", Found: c.Device, Allowed: "gpu:K, one device"}
 	}
-	cfg = bench.GPUConfig{Device: c.Device, Hidden: c.Hidden, Dtypes: c.Dtype, Networks: c.Networks, Rounds: c.Rounds,
+	if c.Burst <= 0 {
+		return cfg, &input.Error{File: "--burst", Found: c.Burst.String(), Allowed: "a time above 0"}
+	}
+	cfg = bench.GPUConfig{Device: c.Device, Hidden: c.Hidden, Dtypes: c.Dtype, Networks: c.Networks, Rounds: c.Rounds, Burst: c.Burst,
 		Python: c.Python, Peers: c.Peers, Version: version()}
 	for _, path := range c.Weights {
 		w, err := train.LoadWeights(path)
@@ -275,6 +285,18 @@ func (c *benchGPUCommand) config() (cfg bench.GPUConfig, err error) {
 			return cfg, err
 		}
 		cfg.Weights = append(cfg.Weights, w)
+	}
+	if c.Sweep != "" {
+		data, err := os.ReadFile(c.Sweep)
+		if err == nil {
+			err = json.Unmarshal(data, &cfg.Sweep)
+		}
+		if err == nil && (cfg.Sweep == nil || cfg.Sweep.Networks < 1) {
+			err = errors.New("it is not a sweep's summary")
+		}
+		if err != nil {
+			return cfg, &input.Error{File: c.Sweep, Cause: err}
+		}
 	}
 	if c.Session == "" {
 		return cfg, nil

@@ -22,7 +22,7 @@ func TestBenchGPU(t *testing.T) {
 	}
 	cudatest.Install(t, 1)
 	out := filepath.Join(t.TempDir(), "out")
-	if code := radd([]string{"bench", "gpu", "--quiet", "--hidden", "2", "--dtype", "f64", "--networks", "1", "--weights", trainedFixture, "--out", out}); code != 0 {
+	if code := radd([]string{"bench", "gpu", "--quiet", "--hidden", "2", "--dtype", "f64", "--networks", "1", "--burst", "1ms", "--weights", trainedFixture, "--out", out}); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
 	var r bench.GPUReport
@@ -46,7 +46,7 @@ func TestBenchGPUUsage(t *testing.T) {
 	cudatest.Install(t, 1)
 	for _, arguments := range [][]string{
 		{"--networks", "4,1"}, {"--peers", "0"}, {"--device", "gpu"}, {"--device", "cpu"}, {"--session", trainedFixture}, {"--weights", "none.npz"},
-		{"--hidden", "0"}, {"--weights", trainedFixture, "--session", "none.npz"},
+		{"--hidden", "0"}, {"--burst", "0s"}, {"--sweep", "none.json"}, {"--sweep", "../../go.mod"}, {"--sweep", "../../CITATION.cff"}, {"--weights", trainedFixture, "--session", "none.npz"},
 	} {
 		if code := radd(append([]string{"bench", "gpu", "--quiet"}, arguments...)); code != exitInput {
 			t.Errorf("%v: exit code %d, want %d", arguments, code, exitInput)

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"radd": main})
+	testscript.Main(m, programs)
 }
 
 // TestScripts runs the command lines in testdata/script, each in a folder of
