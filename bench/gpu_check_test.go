@@ -22,7 +22,7 @@ devices)
 	echo '{"build":"0.1.0 abc","devices":[{"device":"gpu:0","isa":"sm_90","dtype":"f32","name":"NVIDIA H100 80GB"},{"device":"gpu:0","isa":"sm_90","dtype":"f64","name":"NVIDIA H100 80GB"},{"device":"gpu:1","isa":"sm_86","dtype":"f32","name":"Other"},{"device":"gpu:1","isa":"sm_86","dtype":"f64","name":"Other"},{"device":"cpu","isa":"avx2","dtype":"f32"}]}'
 	exit ;;
 esac
-command=$1 out= resume= device=
+command=$1 out= resume= device= arguments=$*
 while [ $# -gt 0 ]; do
 	case $1 in --out) out=$2 ;; --resume) resume=1 ;; --device) device=$2 ;; esac
 	shift
@@ -48,7 +48,14 @@ train)
 	echo "$device" >"$out/metrics.csv"
 	case $BREAK$out in repeat*/again | resume*/stopped) echo other >"$out/weights.safetensors" ;; esac
 	exit 0 ;;
+sweep)
+	[ "$BREAK" != sweep ] || { echo "a network failed" >&2; exit 1; }
+	echo '{"networks":1000,"seconds":50}' ;;
 bench)
+	case $arguments in
+	*--sweep=*) [ "$BREAK" != sweep ] || { echo "timed what failed"; exit 1; } ;;
+	*) [ "$BREAK" = sweep ] || { echo "no sweep was timed"; exit 1; } ;;
+	esac
 	[ "$BREAK" != bench ] || { echo 'kernel n50_f32: the "device" is lost'; exit 1; }
 	mkdir -p "$out"
 	echo '{"sizes": []}' >"$out/bench.json"
@@ -92,7 +99,8 @@ func checked(t *testing.T, fault, archive string, sanitizer bool) (code int, sai
 	folder := func(path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
 	programs := map[string]string{
 		"gpu/gpu-check": string(script), "gpu/content/bin/radd": standInRadd, "gpu/content/bin/radd-gpu": standInRadd,
-		"gpu/content/kernels/cuda/cuda.test": standInTests, "gpu/content/graph/graph.test": standInTapeTests,
+		"gpu/content/bench/sweeps/thousand.yaml": "base: {device: gpu}\n",
+		"gpu/content/kernels/cuda/cuda.test":     standInTests, "gpu/content/graph/graph.test": standInTapeTests,
 	}
 	if sanitizer {
 		programs["path/compute-sanitizer"] = standInSanitizer
@@ -106,7 +114,7 @@ func checked(t *testing.T, fault, archive string, sanitizer bool) (code int, sai
 		}
 	}
 	if archive != "" {
-		pack := exec.Command("sh", "-c", "tar -cf - bin kernels graph | "+archive+" >../content.tar.xz")
+		pack := exec.Command("sh", "-c", "tar -cf - bin bench kernels graph | "+archive+" >../content.tar.xz")
 		pack.Dir = folder("gpu/content")
 		if text, err := pack.CombinedOutput(); err != nil {
 			t.Skipf("%s: %v: %s", archive, err, text)
@@ -148,7 +156,7 @@ func TestGPUCheck(t *testing.T) {
 		t.Skip("it waits for runs to be stopped")
 	}
 	steps := []string{"conformance", "instruction tape", "memcheck", "racecheck", "synccheck", "determinism over grids", "replay as on the CPU", "training",
-		"training repeated", "training resumed", "training the unrolled graph", "rollout", "distillation", "speed"}
+		"training repeated", "training resumed", "training the unrolled graph", "rollout", "distillation", "a thousand networks", "speed"}
 	for _, v := range []struct {
 		fault  string
 		failed []string
@@ -162,6 +170,7 @@ func TestGPUCheck(t *testing.T) {
 		{"repeat", []string{"training repeated"}, "weights.safetensors"},
 		{"resume", []string{"training resumed"}, "weights.safetensors"},
 		{"stop", []string{"training resumed"}, "not 75"},
+		{"sweep", []string{"a thousand networks"}, "a network failed"},
 		{"bench", []string{"speed"}, `the "device" is lost`},
 	} {
 		t.Run(v.fault, func(t *testing.T) {

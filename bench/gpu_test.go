@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -141,6 +143,21 @@ func TestUses(t *testing.T) {
 	double := onH100(sizeOf("n50_f64", "f64", 50, newFleet(1000, []float64{1.16e6}, []float64{1.16e6 * 750})))
 	if got := binds(double.Sizes[0].Fleets[0].Uses); got != "shared memory, 110 %" {
 		t.Error(got)
+	}
+}
+
+// TestDocumentedWork wants the page on the GPU to give what is counted of each
+// kernel.
+func TestDocumentedWork(t *testing.T) {
+	page, err := os.ReadFile("../docs/gpu.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kernel, w := range works {
+		row := fmt.Sprintf("\n| `%s` | %v | %v | %v | %v | %v |\n", kernel, w.slots, w.uniform, w.spread, w.words, w.floats)
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/gpu.md lacks %q", row)
+		}
 	}
 }
 

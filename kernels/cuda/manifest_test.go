@@ -60,10 +60,14 @@ func TestGeneratedImages(t *testing.T) {
 			t.Errorf("images/%s does not belong there", e.Name())
 		}
 	}
+	kernels := slices.Clone(probeKernels)
+	for _, k := range cuda.Kernels() {
+		kernels = append(kernels, k.Name)
+	}
 	for _, architecture := range cuda.Architectures {
-		for _, k := range cuda.Kernels() {
-			if m.Kernels[architecture][k.Name].Registers == 0 {
-				t.Errorf("the manifest lacks %s for %s", k.Name, architecture)
+		for _, name := range kernels {
+			if m.Kernels[architecture][name].Registers == 0 {
+				t.Errorf("the manifest lacks %s for %s", name, architecture)
 			}
 		}
 	}
@@ -139,6 +143,12 @@ func TestDocumentedKernels(t *testing.T) {
 		row := regexp.MustCompile("(?m)^\\| `" + k.Name + "` \\|.*$").FindString(string(page))
 		if want := fmt.Sprintf("| %d | %d | %d |", u.Registers, u.SpillStores, u.SpillLoads); !strings.HasSuffix(row, want) {
 			t.Errorf("docs/gpu.md has %q of %s, the manifest %q", row, k.Name, want)
+		}
+	}
+	for _, name := range probeKernels {
+		u := usage[name]
+		if want := fmt.Sprintf("\n| `%s` | %d |", name, u.Registers); !strings.Contains(string(page), want) || u.SpillStores+u.SpillLoads > 0 {
+			t.Errorf("docs/gpu.md lacks %q, or it spills: %+v", want, u)
 		}
 	}
 }
