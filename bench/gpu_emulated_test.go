@@ -85,11 +85,17 @@ func TestMeasureGPU(t *testing.T) {
 	if _, err := MeasureGPU(context.Background(), h, cfg); err == nil || !strings.Contains(err.Error(), "one is measured at a time") {
 		t.Errorf("%v of two devices", err)
 	}
-	h.Wrap = func(d cuda.Driver) cuda.Driver { return &cudatest.Dying{Device: d.(*cudatest.Device), Launches: 3} }
 	cfg.Device = "gpu:0"
-	var fault *cuda.Error
-	if _, err := MeasureGPU(context.Background(), h, cfg); !errors.As(err, &fault) {
-		t.Errorf("%v of a lost device, want a *cuda.Error", err)
+	for _, lives := range [][]int{{3}, {1000, 3}} { // launches: in a microbenchmark, then in training
+		h.Wrap = func(d cuda.Driver) cuda.Driver {
+			launches := lives[0]
+			lives = lives[1:]
+			return &cudatest.Dying{Device: d.(*cudatest.Device), Launches: launches}
+		}
+		var fault *cuda.Error
+		if _, err := MeasureGPU(context.Background(), h, cfg); !errors.As(err, &fault) || len(lives) > 0 {
+			t.Errorf("%v of a lost device, want a *cuda.Error", err)
+		}
 	}
 }
 

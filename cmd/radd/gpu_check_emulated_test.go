@@ -83,6 +83,7 @@ func TestGPUCheckEmulated(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
+	t.Logf("%s", said)
 
 	var found struct {
 		Passed bool
