@@ -16,9 +16,10 @@ import (
 	"radd/kernels/cuda/cudatest"
 )
 
-// programs are what the tests' binary is as a process of that name: radd-gpu is
-// one whose machine has an emulated device.
-var programs = map[string]func(){"radd": main, "radd-gpu": func() {
+// programs are what the tests' binary is as a process of that name: radd-emulated is
+// one whose machine has an emulated device. (All lie in one folder, where radd would
+// take a radd-gpu for its own.)
+var programs = map[string]func(){"radd": main, "radd-emulated": func() {
 	cuda.Install(&cudatest.Host{TB: process{}, Count: 1, Memory: 1 << 30})
 	main()
 }}
@@ -54,13 +55,19 @@ func TestGPUCheckEmulated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const passes = "#!/bin/sh\n" // compute-sanitizer too: there is no device for it
+	const (
+		passes   = "#!/bin/sh\n" // compute-sanitizer too: there is no device for it
+		emulated = "#!/bin/sh\nexec \"${0%/*}/radd-emulated\" \"$@\"\n"
+	)
 	for path, from := range map[string]string{
 		"gpu-check": "../../bench/gpu-check", "content/bench/sweeps/thousand.yaml": "../../bench/sweeps/thousand.yaml",
-		"content/bin/radd": own, "content/bin/radd-gpu": own, "content/kernels/cuda/cuda.test": "", "content/graph/graph.test": "",
+		"content/bin/radd": own, "content/bin/radd-emulated": own, "content/bin/radd-gpu": "", "content/kernels/cuda/cuda.test": "", "content/graph/graph.test": "",
 		"path/compute-sanitizer": "",
 	} {
 		data := []byte(passes)
+		if path == "content/bin/radd-gpu" {
+			data = []byte(emulated)
+		}
 		if from != "" {
 			if data, err = os.ReadFile(from); err != nil {
 				t.Fatal(err)
