@@ -117,7 +117,7 @@ func strip(title string, x report.Axis, names []string, values func(i int) []flo
 	p := &report.Panel{Title: title, X: x, Y: report.Axis{Name: "group"}}
 	for row := range names {
 		i := len(names) - 1 - row
-		p.Y.Names = append(p.Y.Names, strings.ReplaceAll(names[i], ", ", ",\n"))
+		p.Y.Names = append(p.Y.Names, strings.NewReplacer(", ", ",\n", ": ", ":\n").Replace(names[i]))
 		m := report.Mark{Key: names[i], Look: report.Dots, Radius: 1.2}.Tinted(i, len(names), false)
 		list := existing(values(i))
 		for k, v := range list {

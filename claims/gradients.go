@@ -109,7 +109,7 @@ var gradients = Study{
 		}{
 			{"lyapunov", "largest Lyapunov exponent", false, []report.Guide{{At: 0}}},
 			{"spectral_radius", "spectral radius of W_hh", false, []report.Guide{{At: 1}}},
-			{"near", fmt.Sprintf("gradient %d RNN steps back, median", nearLag), true, []report.Guide{{At: .01}}},
+			{"near", fmt.Sprintf("gradient %d steps back", nearLag), true, []report.Guide{{At: .01}}},
 		} {
 			p := &report.Panel{X: training, Y: report.Axis{Label: of.label, Name: of.figure, Log: of.log}, Guides: of.guides}
 			for i, objective := range objectives {
