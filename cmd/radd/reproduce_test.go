@@ -31,6 +31,9 @@ func small() plan {
 }
 
 func TestReproduce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains, distils and draws everything several times")
+	}
 	out := filepath.Join(t.TempDir(), "runs")
 	reproduceAgain := func() string {
 		var stdout bytes.Buffer

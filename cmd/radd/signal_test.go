@@ -15,13 +15,21 @@ import (
 // waitFor waits until the path exists.
 func waitFor(t *testing.T, path string) {
 	t.Helper()
+	waitUntil(t, path+" appears", func() bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+}
+
+func waitUntil(t *testing.T, what string, holds func() bool) {
+	t.Helper()
 	for range 6000 {
-		if _, err := os.Stat(path); err == nil {
+		if holds() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("%s did not appear", path)
+	t.Fatalf("waited in vain until %s", what)
 }
 
 // A signal leaves a checkpoint and exit code 75; the run goes on from there,
@@ -39,6 +47,10 @@ func TestSignals(t *testing.T) {
 			t.Fatal(err)
 		}
 		waitFor(t, filepath.Join(stopped, "metrics.csv"))
+		waitUntil(t, "the run goes on", func() bool {
+			log, _ := os.ReadFile(filepath.Join(stopped, "log.jsonl"))
+			return bytes.Count(log, []byte(`"resuming"`)) == i
+		})
 		time.Sleep(50 * time.Millisecond)
 		cmd.Process.Signal(signal)
 		cmd.Wait()
