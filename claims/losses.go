@@ -29,13 +29,7 @@ var loss = Study{
 		return tests
 	},
 	Remark: func(t *Table) string {
-		values := t.Values("q")
-		var parts []string
-		for _, q := range []string{values[0], values[len(values)/2], values[len(values)-1]} {
-			some := t.Where("q", q)
-			parts = append(parts, fmt.Sprintf("with q = %s networks take %s RNN steps and answer %s correctly", q, spoken(some.Numbers("rnn_steps")), spoken(some.Numbers("correct"))))
-		}
-		return capital(strings.Join(parts, "; ")) + "."
+		return alongLosses(t, "with q = %s networks take %s RNN steps and answer %s correctly", "rnn_steps", "correct")
 	},
 	Draw: func(t *Table) *report.Figure {
 		f := &report.Figure{Name: "loss", Title: "From the cross entropy to the probability", Wide: true, Columns: 3, Aspect: .9}
@@ -77,13 +71,7 @@ var frontier = Study{
 		return tests
 	},
 	Remark: func(t *Table) string {
-		values := t.Values("q")
-		var parts []string
-		for _, q := range []string{values[0], values[len(values)/2], values[len(values)-1]} {
-			some := t.Where("q", q)
-			parts = append(parts, fmt.Sprintf("with q = %s networks take the RNN steps of an actor whose threshold is %s, and their distance is %s", q, spoken(some.Numbers("threshold")), spoken(some.Numbers("distance"))))
-		}
-		return capital(strings.Join(parts, "; ")) + "."
+		return alongLosses(t, "with q = %s networks take the RNN steps of an actor whose threshold is %s, and their distance is %s", "threshold", "distance")
 	},
 	Draw: func(t *Table) *report.Figure {
 		f := &report.Figure{Name: "frontier", Title: "Policies that losses choose", Wide: true, Columns: 3, Aspect: .9}
@@ -102,4 +90,15 @@ var frontier = Study{
 		}
 		return f
 	},
+}
+
+// alongLosses tells of the first, the middle and the last q, with two figures each.
+func alongLosses(t *Table, format, first, second string) string {
+	values := t.Values("q")
+	var parts []string
+	for _, q := range []string{values[0], values[len(values)/2], values[len(values)-1]} {
+		some := t.Where("q", q)
+		parts = append(parts, fmt.Sprintf(format, q, spoken(some.Numbers(first)), spoken(some.Numbers(second))))
+	}
+	return capital(strings.Join(parts, "; ")) + "."
 }
