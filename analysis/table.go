@@ -5,21 +5,26 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
+	"radd/internal/input"
 	"radd/task"
 )
 
-// Table is the data of a figure: a row an observation. Numbers are written with
-// nine significant digits.
+// Table is tidy data: a row an observation. Cells are texts, as in its CSV file.
 type Table struct {
 	Name    string // of its file, without the folder: "outcomes.csv"
 	Columns []string
-	rows    [][]string
+	Digits  int // significant, of numbers that are added
+
+	rows [][]string
 }
 
-// NewTable returns an empty table.
-func NewTable(name string, columns ...string) *Table { return &Table{Name: name, Columns: columns} }
+// NewTable returns an empty table whose numbers have nine significant digits.
+func NewTable(name string, columns ...string) *Table {
+	return &Table{Name: name, Columns: columns, Digits: 9}
+}
 
 // Add appends a row of strings, integers, booleans (1, 0) and float64s, of which
 // those that are not finite leave their cell empty. It panics where the row has
@@ -30,16 +35,16 @@ func (t *Table) Add(cells ...any) {
 	}
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = cell(c)
+		row[i] = t.cell(c)
 	}
 	t.rows = append(t.rows, row)
 }
 
-func cell(v any) string {
+func (t *Table) cell(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
-	case int, int8, int32, int64:
+	case int, int8, int32, int64, uint64:
 		return fmt.Sprint(v)
 	case bool:
 		if v {
@@ -47,23 +52,84 @@ func cell(v any) string {
 		}
 		return "0"
 	case task.Ratio:
-		return cell(float64(v))
+		return t.cell(float64(v))
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return ""
 		}
-		return strconv.FormatFloat(v+0, 'g', digits, 64) // + 0: no sign of zero
+		return strconv.FormatFloat(v+0, 'g', t.Digits, 64) // + 0: no sign of zero
 	}
 	panic("analysis: a cell of a type that tables do not have")
 }
-
-const digits = 9 // significant
 
 // Append appends the rows of another table of the same columns.
 func (t *Table) Append(other *Table) { t.rows = append(t.rows, other.rows...) }
 
 // Rows returns the number of rows.
 func (t *Table) Rows() int { return len(t.rows) }
+
+// column returns a column's place. It panics where there is none of that name.
+func (t *Table) column(name string) int {
+	i := slices.Index(t.Columns, name)
+	if i < 0 {
+		panic("analysis: no column " + name + " in " + t.Name)
+	}
+	return i
+}
+
+// Where returns the rows in which the columns have the values, written as Add
+// writes them: name, value, name, value, … It panics where there is no such column.
+func (t *Table) Where(pairs ...any) *Table {
+	some := &Table{Name: t.Name, Columns: t.Columns, Digits: t.Digits}
+rows:
+	for _, row := range t.rows {
+		for i := 0; i < len(pairs); i += 2 {
+			if row[t.column(pairs[i].(string))] != t.cell(pairs[i+1]) {
+				continue rows
+			}
+		}
+		some.rows = append(some.rows, row)
+	}
+	return some
+}
+
+// Texts returns a column. It panics where there is none of that name.
+func (t *Table) Texts(name string) []string {
+	c := t.column(name)
+	list := make([]string, len(t.rows))
+	for i, row := range t.rows {
+		list[i] = row[c]
+	}
+	return list
+}
+
+// Numbers returns a column, NaN where a cell holds no number. It panics where
+// there is none of that name.
+func (t *Table) Numbers(name string) []float64 {
+	list := make([]float64, len(t.rows))
+	for i, text := range t.Texts(name) {
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			x = math.NaN()
+		}
+		list[i] = x
+	}
+	return list
+}
+
+// Values returns the different values of a column in the order in which they
+// appear. It panics where there is none of that name.
+func (t *Table) Values(name string) []string {
+	var list []string
+	seen := map[string]bool{}
+	for _, text := range t.Texts(name) {
+		if !seen[text] {
+			seen[text] = true
+			list = append(list, text)
+		}
+	}
+	return list
+}
 
 // Write writes the table as CSV with a header line. Errors are w's.
 func (t *Table) Write(w io.Writer) error {
@@ -72,50 +138,14 @@ func (t *Table) Write(w io.Writer) error {
 	return c.WriteAll(t.rows)
 }
 
-// z95 is the 97.5th percentile of the standard normal distribution.
-const z95 = 1.959963984540054
-
-// Wilson returns a 95 % interval of a share of which yes among n were counted;
-// NaN of none.
-//
-// Source: Wilson, "Probable inference, the law of succession, and statistical
-// inference", 1927.
-func Wilson(yes, n int) (low, high float64) {
-	N, p := float64(n), float64(yes)/float64(n)
-	centre := p + z95*z95/(2*N)
-	half := z95 * math.Sqrt(p*(1-p)/N+z95*z95/(4*N*N))
-	scale := 1 + z95*z95/N
-	return max(0, (centre-half)/scale), min(1, (centre+half)/scale)
-}
-
-// moments sum up numbers.
-//
-// Source: Welford 1962.
-type moments struct {
-	n                int
-	average, squares float64
-}
-
-func (m *moments) add(x float64) {
-	m.n++
-	d := x - m.average
-	m.average += d / float64(m.n)
-	m.squares += float64(d * (x - m.average))
-}
-
-// mean returns the mean, NaN of none.
-func (m *moments) mean() float64 {
-	if m.n == 0 {
-		return math.NaN()
+// ReadTable reads what Write wrote; name becomes the table's, and stands for it in
+// errors, which are *input.Error.
+func ReadTable(name string, r io.Reader) (*Table, error) {
+	rows, err := csv.NewReader(r).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return nil, &input.Error{File: name, Cause: err, Allowed: "a CSV file with a header line"}
 	}
-	return m.average
-}
-
-// sd returns the standard deviation, with divisor n − 1.
-func (m *moments) sd() float64 { return math.Sqrt(m.squares / float64(m.n-1)) }
-
-// interval returns mean ± 1.96 standard errors.
-func (m *moments) interval() (low, high float64) {
-	half := z95 * m.sd() / math.Sqrt(float64(m.n))
-	return m.mean() - half, m.mean() + half
+	t := NewTable(name, rows[0]...)
+	t.rows = rows[1:]
+	return t, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"radd/analysis"
 	"radd/internal/input"
 	"radd/sweep"
 )
@@ -177,7 +178,7 @@ func TestVerdicts(t *testing.T) {
 
 // Variance components of a table that is made of known effects come back.
 func TestComponents(t *testing.T) {
-	table := NewTable("init_seed", "seed", "correct")
+	table := newTable("init_seed", "seed", "correct")
 	rows, columns := []float64{-1, 0, 1}, []float64{-.1, .1}
 	for i, a := range rows {
 		for k, b := range columns {
@@ -193,7 +194,7 @@ func TestComponents(t *testing.T) {
 
 // Tables come back from CSV, select and pair.
 func TestTable(t *testing.T) {
-	table := NewTable("seed", "kind", "x")
+	table := newTable("seed", "kind", "x")
 	table.Add(1, "a", 1.5)
 	table.Add(2, "a", math.NaN())
 	table.Add(2, "b", 4.)
@@ -202,15 +203,15 @@ func TestTable(t *testing.T) {
 	if err := table.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	read, err := ReadTable("x", &b)
+	read, err := analysis.ReadTable("x", &b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := Less(read.Where("kind", "b"), read.Where("kind", "a"), "x", "seed")
+	d := differences(read.Where("kind", "b"), read.Where("kind", "a"), "x", "seed")
 	if len(d) != 2 || !math.IsNaN(d[0]) || d[1] != .5 || len(read.Values("seed")) != 2 {
 		t.Errorf("differences %v", d)
 	}
-	if _, err := ReadTable("x", strings.NewReader("")); !input.Is(err) {
+	if _, err := analysis.ReadTable("x", strings.NewReader("")); !input.Is(err) {
 		t.Errorf("error %v, want one of input", err)
 	}
 }

@@ -78,7 +78,7 @@ var contest = Study{
 		"teachers (differences above, below and below 0). Traditional students are trained on the paper’s 10,000 sessions, and on as many as RADD’s 1,000 blocks are, 250: equal data, and as both go through the teacher’s passage once, about equal time. " +
 		"The figures can tell: teacher and `pca` student reset before each trial differ by at least 0.05 in block gap. Teachers of 50 units: `probability`, 20,000 gradient steps, and cross entropy, 5,000. 14 tests, 20 teachers each.",
 	Sweeps: []string{"lengths"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		teachers := w.teachers()
 		contests := make([]*distill.Contest, len(teachers))
 		err := w.Each(ctx, len(teachers), func(ctx context.Context, i int) (err error) {
@@ -88,7 +88,7 @@ var contest = Study{
 		if err != nil {
 			return nil, err
 		}
-		t := NewTable("objective", "seed", "player", "figure", "value", "low", "high")
+		t := newTable("objective", "seed", "player", "figure", "value", "low", "high")
 		for i, c := range contests {
 			if c == nil {
 				continue
@@ -109,16 +109,16 @@ var contest = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			some := t.Where("objective", objective)
 			teacher := some.Where("player", playsTeacher, "figure", "block_gap")
 			for _, rival := range []string{playsPaper, playsEqual} {
 				less := func(figure string) []float64 {
-					return Less(some.Where("player", playsPCA, "figure", figure), some.Where("player", rival, "figure", figure), "value", "seed")
+					return differences(some.Where("player", playsPCA, "figure", figure), some.Where("player", rival, "figure", figure), "value", "seed")
 				}
 				off := func(player string) []float64 {
-					return Less(some.Where("player", player, "figure", "block_gap"), teacher, "value", "seed")
+					return differences(some.Where("player", player, "figure", "block_gap"), teacher, "value", "seed")
 				}
 				nearer := make([]float64, 0)
 				ours, theirs := off(playsPCA), off(rival)
@@ -132,11 +132,11 @@ var contest = Study{
 					Mean("distance from the teacher’s block gap, "+of, nearer, below, 0))
 			}
 			tests = append(tests, Mean("block gap, "+objective+", teacher less reset control",
-				Less(teacher, some.Where("player", playsReset, "figure", "block_gap"), "value", "seed"), .05, above))
+				differences(teacher, some.Where("player", playsReset, "figure", "block_gap"), "value", "seed"), .05, above))
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		var parts []string
 		for _, objective := range objectives {
 			some := t.Where("objective", objective, "figure", "block_gap")
@@ -153,7 +153,7 @@ var contest = Study{
 		}
 		return capital(strings.Join(parts, "; ")) + ". In the data low and high are the bootstrap interval over pairs of blocks, of the random P’s the range."
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "contest", Title: "Players beside their teachers", Wide: true, Columns: 3, Aspect: .95}
 		for _, objective := range objectives {
 			for _, figure := range []struct{ name, label string }{{"block_gap", "block gap, zero strength"}, {"agreement", "agreement"}, {"kl", "KL (nats per RNN step)"}} {

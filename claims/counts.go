@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"radd/analysis"
 	"radd/report"
 	"radd/train"
 )
@@ -19,8 +20,8 @@ var counts = Study{
 	Test: "RNN steps per trial over 1,000 blocks lie within 3.5 ± 0.25, and the RNN steps of a training session at the end of training within 700 ± 70, after 5,000, " +
 		"20,000 and 100,000 gradient steps, with either objective: 12 tests, 20 seeds each. 175,000 RNN steps are 50,000 times 3.5. The trials of the session are the same for all networks: a count, no test.",
 	Sweeps: []string{"lengths"},
-	Measure: func(_ context.Context, w *Work) (*Table, error) {
-		t := NewTable("objective", "gradient_steps", "seed", "trials", "total_rnn_steps", "rnn_steps", "session_rnn_steps")
+	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
+		t := newTable("objective", "gradient_steps", "seed", "trials", "total_rnn_steps", "rnn_steps", "session_rnn_steps")
 		for _, n := range w.Networks("lengths") {
 			r := &n.Result
 			session := float64(r.Training.Trials) / float64(r.Training.GradientSteps) * float64(r.Training.RNNStepsPerTrial)
@@ -28,7 +29,7 @@ var counts = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			for _, steps := range chosen(t, "gradient_steps", 3, "5000", "20000", "100000") {
 				some := t.Where("objective", objective, "gradient_steps", steps)
@@ -39,10 +40,10 @@ var counts = Study{
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		return fmt.Sprintf("The session has %s trials.", t.Values("trials")[0])
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		x := training
 		panel := func(label, figure string, at float64) *report.Panel {
 			p := &report.Panel{X: x, Y: report.Axis{Label: label, Name: figure}, Guides: []report.Guide{{At: at}}}
@@ -58,7 +59,7 @@ var counts = Study{
 
 // chosen returns the wanted values of a column, as far as it has them; where it has
 // none, as at small scale, so many of those that it has.
-func chosen(t *Table, column string, n int, wanted ...string) []string {
+func chosen(t *analysis.Table, column string, n int, wanted ...string) []string {
 	has := t.Values(column)
 	var list []string
 	for _, value := range wanted {
@@ -76,7 +77,7 @@ func chosen(t *Table, column string, n int, wanted ...string) []string {
 
 // pairs returns the wanted pairs of values of a column, as far as it has them; where
 // it has none, as at small scale, the first and the last.
-func chosenPairs(t *Table, column string, wanted [][2]string) [][2]string {
+func chosenPairs(t *analysis.Table, column string, wanted [][2]string) [][2]string {
 	has := map[string]bool{}
 	values := t.Values(column)
 	for _, v := range values {
@@ -102,22 +103,22 @@ var convergence = Study{
 	Test: "From 5,000 to 10,000, 10,000 to 20,000 and 50,000 to 100,000 gradient steps, and from 5,000 to 100,000, the change of a network lies within ±0.01 correct, ±0.25 RNN steps and ±0.05 block gap, " +
 		"on average over seeds (pairs of one seed), with either objective: 24 tests, 20 seeds each.",
 	Sweeps: []string{"lengths"},
-	Measure: func(_ context.Context, w *Work) (*Table, error) {
+	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
 		return networksTable(w.Networks("lengths"), []string{"objective", "gradient-steps", "seed"}), nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			some := t.Where("objective", objective)
 			for _, p := range chosenPairs(t, "gradient_steps", [][2]string{{"5000", "10000"}, {"10000", "20000"}, {"50000", "100000"}, {"5000", "100000"}}) {
 				for _, figure := range behaviour {
-					d := Less(some.Where("gradient_steps", p[1]), some.Where("gradient_steps", p[0]), figure, "seed")
+					d := differences(some.Where("gradient_steps", p[1]), some.Where("gradient_steps", p[0]), figure, "seed")
 					tests = append(tests, Mean(fmt.Sprintf("%s, %s, %s to %s", spoke[figure], objective, thousands(p[0]), thousands(p[1])), d, -margins[figure], margins[figure]))
 				}
 			}
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		return &report.Figure{Name: "convergence", Title: "Training goes on", Wide: true, Columns: 3, Aspect: .9,
 			Panels: panels(training, behaviour, func(figure string) (marks []report.Mark) {
 				for i, objective := range objectives {

@@ -5,7 +5,7 @@
 //
 //	study    a claim, its test in words, and the code that does it (Study)
 //	sweep    networks, a file of sweeps/; several studies may use one
-//	table    what a study measures: tidy, a row an observation, kept as CSV (Table)
+//	table    what a study measures: tidy, a row an observation, kept as CSV (analysis.Table)
 //	test     the mean, or the spread, of a figure over seeds against bounds (Test)
 //	verdict  holds, holds with a condition, does not hold, can't be told
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"radd/analysis"
 	"radd/distill"
 	"radd/report"
 )
@@ -16,7 +17,7 @@ var feedback = Study{
 	Test: "In closed loop with its feedback input zeroed, inverted, or shuffled over trials, a network differs from itself by no more than ±0.01 correct, ±0.25 RNN steps and ±0.05 block gap, on average over seeds; and so do networks that were trained without any feedback from those of the same seed " +
 		"that were trained with it. Networks of 50 units: `probability`, 20,000 gradient steps, and cross entropy, 5,000. 24 tests, 20 seeds each.",
 	Sweeps: []string{"lengths", "no-feedback"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := w.teachers()
 		plays := make([][]distill.Intervened, len(list))
 		err := w.Each(ctx, len(list), func(ctx context.Context, i int) error {
@@ -30,7 +31,7 @@ var feedback = Study{
 		if err != nil {
 			return nil, err
 		}
-		t := NewTable(append([]string{"objective", "seed", "feedback"}, played...)...)
+		t := newTable(append([]string{"objective", "seed", "feedback"}, played...)...)
 		for i, n := range list {
 			for k := range plays[i] {
 				t.Add(append([]any{n.Config.Objective, n.Config.Seed, plays[i][k].Feedback}, figures(&plays[i][k].Figures)...)...)
@@ -41,7 +42,7 @@ var feedback = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			some := t.Where("objective", objective)
 			for _, kind := range t.Values("feedback") {
@@ -50,13 +51,13 @@ var feedback = Study{
 				}
 				for _, figure := range behaviour {
 					tests = append(tests, Mean(fmt.Sprintf("%s, %s, %s less own", spoke[figure], objective, kind),
-						Less(some.Where("feedback", kind), some.Where("feedback", "own"), figure, "seed"), -margins[figure], margins[figure]))
+						differences(some.Where("feedback", kind), some.Where("feedback", "own"), figure, "seed"), -margins[figure], margins[figure]))
 				}
 			}
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "feedback", Title: "Networks and their feedback", Wide: true, Columns: 3, Aspect: .8}
 		for _, objective := range objectives {
 			for _, figure := range behaviour {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"radd/analysis"
 	"radd/report"
 	"radd/sweep"
 	"radd/task"
@@ -42,8 +43,8 @@ func figures(f *task.Figures) []any {
 
 // networksTable returns a row for every network: the values of keys of its
 // configuration, in columns of those names, and its behaviour.
-func networksTable(list []*Network, keys []string) *Table {
-	t := NewTable(append(columnNames(keys), played...)...)
+func networksTable(list []*Network, keys []string) *analysis.Table {
+	t := newTable(append(columnNames(keys), played...)...)
 	for _, n := range list {
 		t.Add(append(keysOf(n, keys), behaved(&n.Result)...)...)
 	}
@@ -93,7 +94,7 @@ func keysOf(n *Network, keys []string) []any {
 
 // curve returns the means of a figure, with their intervals over seeds, by the values
 // of the column x, as the i-th of n things in order.
-func curve(t *Table, key, label, x, figure string, i, n int, dash bool) report.Mark {
+func curve(t *analysis.Table, key, label, x, figure string, i, n int, dash bool) report.Mark {
 	m := report.Mark{Key: key, Label: label, Look: report.Linked}.Tinted(i, n, dash)
 	for _, value := range t.Values(x) {
 		at, err := strconv.ParseFloat(value, 64)

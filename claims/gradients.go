@@ -26,7 +26,7 @@ var gradients = Study{
 	Test: "Of networks after 1,000, 5,000, 20,000 and 100,000 gradient steps with either objective, on average over seeds: the largest Lyapunov exponent is below 0 and what is left of a step’s gradient 200 RNN steps back is, at the 95th percentile over steps, below 1 (no explosion); " +
 		"20 RNN steps back, two trials and more, it is at the median above 0.01 (no vanishing). And training that is cut after 1, 2, 5, 10 or 50 trials is not better than training that is never cut, by more than 0.01 correct after 5,000 gradient steps (pairs of one seed), with either objective. 34 tests, 20 seeds each.",
 	Sweeps: []string{"lengths", "truncation"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := Which(w.Networks("lengths"), func(c *train.Config) bool {
 			return w.trained(c, 1000) || w.trained(c, 5000) || w.trained(c, 20_000) || w.trained(c, 100_000)
 		})
@@ -43,7 +43,7 @@ var gradients = Study{
 			return nil, err
 		}
 		keys := []string{"objective", "gradient-steps", "truncate", "seed"}
-		t := NewTable(append(append([]string{"of"}, columnNames(keys)...), append([]string{"spectral_radius", "jacobian_radius", "lyapunov", "near", "far"}, played...)...)...)
+		t := newTable(append(append([]string{"of"}, columnNames(keys)...), append([]string{"spectral_radius", "jacobian_radius", "lyapunov", "near", "far"}, played...)...)...)
 		for i, n := range list {
 			d := dynamics[i]
 			near, far := math.NaN(), math.NaN()
@@ -65,7 +65,7 @@ var gradients = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			some := t.Where("objective", objective, "of", "dynamics")
 			for _, steps := range some.Values("gradient_steps") {
@@ -82,13 +82,13 @@ var gradients = Study{
 			for _, trials := range some.Values("truncate") {
 				if trials != "0" {
 					tests = append(tests, Mean(fmt.Sprintf("correct, %s, cut after %s trials less never", objective, trials),
-						Less(some.Where("truncate", trials), some.Where("truncate", "0"), "correct", "seed"), below, margins["correct"]))
+						differences(some.Where("truncate", trials), some.Where("truncate", "0"), "correct", "seed"), below, margins["correct"]))
 				}
 			}
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		text := "What longer gradients are worth"
 		for i, objective := range objectives {
 			some := t.Where("objective", objective, "of", "truncation")
@@ -96,11 +96,11 @@ var gradients = Study{
 				text += ";"
 			}
 			text += fmt.Sprintf(" with %s: cut after 1 trial networks lose %s correct and %s block gap", objective,
-				spoken(Less(some.Where("truncate", 0), some.Where("truncate", 1), "correct", "seed")), spoken(Less(some.Where("truncate", 0), some.Where("truncate", 1), "block_gap", "seed")))
+				spoken(differences(some.Where("truncate", 0), some.Where("truncate", 1), "correct", "seed")), spoken(differences(some.Where("truncate", 0), some.Where("truncate", 1), "block_gap", "seed")))
 		}
 		return text + "."
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "gradients", Title: "Gradients over training, and training that is cut", Wide: true, Columns: 3, Aspect: .9}
 		for _, of := range []struct {
 			figure, label string

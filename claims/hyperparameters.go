@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"radd/analysis"
 	"radd/report"
 )
 
@@ -24,24 +25,24 @@ var hyperparameters = Study{
 		"1, 4 sessions of a gradient step × 1, 4 blocks of a session with `probability`, learning rate × momentum with the cross entropy, both with 25 and 50 units: 56 tests, 20 seeds each. " +
 		"A network whose training fails answers nothing correctly.",
 	Sweeps: []string{"hyperparameters"},
-	Measure: func(_ context.Context, w *Work) (*Table, error) {
+	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
 		return networksTable(w.Networks("hyperparameters"), []string{"objective", "hidden", "lr", "momentum", "sessions", "task.blocks", "seed"}), nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			for _, hidden := range t.Values("hidden") {
 				some := t.Where("objective", objective, "hidden", hidden)
 				paper := some.Where(papers...)
 				for _, s := range settingsOf(some) {
 					if other := some.Where(s.where...); s.name != nameOf(paper) {
-						tests = append(tests, Mean(fmt.Sprintf("correct, %s, %s units, %s", objective, hidden, s.name), Less(other, paper, "correct", "seed"), below, margins["correct"]))
+						tests = append(tests, Mean(fmt.Sprintf("correct, %s, %s units, %s", objective, hidden, s.name), differences(other, paper, "correct", "seed"), below, margins["correct"]))
 					}
 				}
 			}
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		var parts []string
 		for _, objective := range objectives {
 			for _, hidden := range t.Values("hidden") {
@@ -63,7 +64,7 @@ var hyperparameters = Study{
 		}
 		return strings.Join(parts, "; ") + "."
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "hyperparameters", Title: "Correct by setting", Wide: true, Columns: 2, Aspect: .7}
 		for _, objective := range objectives {
 			for _, hidden := range t.Values("hidden") {
@@ -95,15 +96,18 @@ type setting struct {
 }
 
 // settingsOf returns the settings of a table's networks.
-func settingsOf(t *Table) (list []setting) {
+func settingsOf(t *analysis.Table) (list []setting) {
+	var columns [][]string
+	for _, key := range settings {
+		columns = append(columns, t.Texts(key))
+	}
 	seen := map[string]bool{}
-	for _, row := range t.rows {
+	for i := range t.Rows() {
 		var s setting
 		var parts []string
-		for _, key := range settings {
-			value := row[t.column(key)]
-			s.where = append(s.where, key, value)
-			parts = append(parts, strings.ReplaceAll(key, "lr", "learning rate")+" "+value)
+		for k, key := range settings {
+			s.where = append(s.where, key, columns[k][i])
+			parts = append(parts, strings.ReplaceAll(key, "lr", "learning rate")+" "+columns[k][i])
 		}
 		if s.name = strings.Join(parts, ", "); !seen[s.name] {
 			seen[s.name] = true
@@ -114,4 +118,4 @@ func settingsOf(t *Table) (list []setting) {
 }
 
 // nameOf returns the name of the one setting of a table.
-func nameOf(t *Table) string { return settingsOf(t)[0].name }
+func nameOf(t *analysis.Table) string { return settingsOf(t)[0].name }

@@ -23,9 +23,9 @@ var inferenceLaw = Study{
 	Test: "R² of the student’s (`pca`) block coordinate at trials’ starts on the log odds of the exact filter that takes in the trials’ sides is at least 0.8, on average over seeds: for hazards of 0.01, 0.03 and 0.1 × bias 0.7 and 0.9 × noise SD 1 and 2 × 25 and 50 units, `probability`, 10,000 gradient steps. 24 tests, 20 seeds each. " +
 		"Students are fitted to about 20,000 trials and followed in as many others, in closed loop. Hazard and gain of the fitted recursion ([analysis.md](analysis.md)) are told beside it: where it breaks is where they leave the task’s hazard and 1.",
 	Sweeps: []string{"inference-law"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := w.Networks("inference-law")
-		laws := make([]*Table, len(list))
+		laws := make([]*analysis.Table, len(list))
 		err := w.Each(ctx, len(list), func(ctx context.Context, i int) (err error) {
 			laws[i], err = w.law(ctx, list[i])
 			return err
@@ -39,7 +39,7 @@ var inferenceLaw = Study{
 		for _, name := range told {
 			columns = append(columns, "law_"+name)
 		}
-		t := NewTable(append(columns, played...)...)
+		t := newTable(append(columns, played...)...)
 		for i, n := range list {
 			for _, evidence := range []string{"side", "observations"} {
 				row := append(keysOf(n, keys), evidence)
@@ -57,13 +57,13 @@ var inferenceLaw = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, c := range worlds(t.Where("evidence", "side")) {
 			tests = append(tests, Mean("R² on the filter’s log odds, "+c.name, c.table.Numbers("law_filter_r2"), .8, above))
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		var parts []string
 		for _, evidence := range t.Values("evidence") {
 			some := t.Where("evidence", evidence)
@@ -75,7 +75,7 @@ var inferenceLaw = Study{
 		}
 		return "Over all networks, " + strings.Join(parts, "; ") + "."
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "inference-law", Title: "Students and the Bayes filter", Wide: true, Columns: 3, Aspect: .9}
 		for _, of := range []struct{ figure, label string }{{"law_filter_r2", "R² on the filter’s log odds"}, {"law_hazard", "fitted hazard"}, {"law_gain", "fitted gain"}} {
 			p := &report.Panel{X: report.Axis{Label: "hazard", Name: "hazard", Log: true}, Y: report.Axis{Label: of.label, Name: of.figure}}
@@ -97,7 +97,7 @@ var inferenceLaw = Study{
 
 // law returns the law that the network's student follows; nil where there is no
 // student.
-func (w *Work) law(ctx context.Context, n *Network) (*Table, error) {
+func (w *Work) law(ctx context.Context, n *Network) (*analysis.Table, error) {
 	weights, err := n.Weights()
 	if err != nil {
 		return nil, err
@@ -119,11 +119,11 @@ func (w *Work) law(ctx context.Context, n *Network) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readAnalysis(tables[0])
+	return tables[0], nil
 }
 
 // worlds returns the conditions of the study of the law.
-func worlds(t *Table) (list []condition) {
+func worlds(t *analysis.Table) (list []condition) {
 	for _, hazard := range t.Values("hazard") {
 		for _, bias := range t.Values("bias") {
 			for _, noise := range t.Values("noise_sd") {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"radd/analysis"
 	"radd/distill"
 	"radd/report"
 	"radd/task"
@@ -19,19 +20,19 @@ var loss = Study{
 	Test: "Objectives −(a^q − 1)/q, from the text’s (q = 0, −log a) to the code’s (q = 1, 1 − a), 20 values of q: after 20,000 gradient steps RNN steps per trial lie within 3.5 ± 0.25. Where that holds for q = 0 the text’s loss leads to the paper’s figure; where it does for other q alone, those are the condition. " +
 		"20 tests, 20 seeds each.",
 	Sweeps: []string{"losses"},
-	Measure: func(_ context.Context, w *Work) (*Table, error) {
+	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
 		return networksTable(w.Networks("losses"), []string{"q", "seed"}), nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, q := range t.Values("q") {
 			tests = append(tests, Mean("RNN steps, q = "+q, t.Where("q", q).Numbers("rnn_steps"), 3.25, 3.75))
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		return alongLosses(t, "with q = %s networks take %s RNN steps and answer %s correctly", "rnn_steps", "correct")
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "loss", Title: "From the cross entropy to the probability", Wide: true, Columns: 3, Aspect: .9}
 		f.Panels = panels(report.Axis{Label: "q", Name: "q"}, []string{"rnn_steps", "correct", "block_gap"}, func(figure string) []report.Mark {
 			return []report.Mark{curve(t, "q", "", "q", figure, 1, 4, false)}
@@ -48,13 +49,13 @@ var frontier = Study{
 	Source: "a question that the paper leaves open",
 	Test:   "The distance from that frontier (correct per trial less the actor’s who takes as many RNN steps) is at least −0.02 for each of the 20 values of q of the study of the loss, after 20,000 gradient steps: 20 tests, 20 seeds each. The place along the frontier, as the actor’s threshold, is told beside it.",
 	Sweeps: []string{"losses"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := w.Networks("losses")
 		curve, err := distill.FrontierOf(ctx, task.Difference, list[0].Config.Task, list[0].Blocks, list[0].Seed)
 		if err != nil {
 			return nil, err
 		}
-		t := NewTable(append([]string{"q", "seed", "threshold", "distance"}, played...)...)
+		t := newTable(append([]string{"q", "seed", "threshold", "distance"}, played...)...)
 		for _, n := range list {
 			p := curve.Position(math.NaN(), math.NaN())
 			if r := n.Result.Rollout; r != nil {
@@ -64,16 +65,16 @@ var frontier = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, q := range t.Values("q") {
 			tests = append(tests, Mean("distance from the frontier, q = "+q, t.Where("q", q).Numbers("distance"), -.02, above))
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		return alongLosses(t, "with q = %s networks take the RNN steps of an actor whose threshold is %s, and their distance is %s", "threshold", "distance")
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "frontier", Title: "Policies that losses choose", Wide: true, Columns: 3, Aspect: .9}
 		p := &report.Panel{X: axes["rnn_steps"], Y: axes["correct"]}
 		values := t.Values("q")
@@ -93,7 +94,7 @@ var frontier = Study{
 }
 
 // alongLosses tells of the first, the middle and the last q, with two figures each.
-func alongLosses(t *Table, format, first, second string) string {
+func alongLosses(t *analysis.Table, format, first, second string) string {
 	values := t.Values("q")
 	var parts []string
 	for _, q := range []string{values[0], values[len(values)/2], values[len(values)-1]} {

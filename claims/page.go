@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"radd/analysis"
 	"strings"
 )
 
@@ -66,7 +67,7 @@ and **±0.05** block gap: an eighth, a seventh and a third of what lies between 
 // found is a study with what it has found, if it has been run.
 type found struct {
 	*Study
-	table   *Table
+	table   *analysis.Table
 	finding Finding
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"radd/analysis"
 	"radd/kernels"
 	"radd/report"
 	"radd/task"
@@ -19,7 +20,7 @@ var reward = Study{
 	Test: "Of networks of 25 units trained with `probability` for 10,000 gradient steps the block gap falls by at least 0.05 when the feedback input is zeroed in closed loop, on average over seeds: for a share of trials of strength 0 of 1/6, 0.5, 0.8 and 1 × action thresholds of 0.7 and 0.9 × waiting feedback of −0.05 and −1. " +
 		"16 tests, 50 seeds each. The conditions that support it are the answer.",
 	Sweeps: []string{"reward"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := w.Networks("reward")
 		deaf := make([]task.Figures, len(list))
 		err := w.Each(ctx, len(list), func(ctx context.Context, i int) (err error) {
@@ -30,7 +31,7 @@ var reward = Study{
 			return nil, err
 		}
 		keys := []string{"task.action-threshold", "task.waiting-feedback", "seed"}
-		t := NewTable(append(append(append([]string{"zero_share"}, columnNames(keys)...), played...), "deaf_correct", "deaf_block_gap")...)
+		t := newTable(append(append(append([]string{"zero_share"}, columnNames(keys)...), played...), "deaf_correct", "deaf_block_gap")...)
 		for i, n := range list {
 			row := append([]any{math.Round(n.Config.Task.StrengthProbabilities[0]*100) / 100}, keysOf(n, keys)...)
 			cells := figures(&deaf[i])
@@ -38,7 +39,7 @@ var reward = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, c := range rewarded(t) {
 			d := c.table.Numbers("block_gap")
 			for i, x := range c.table.Numbers("deaf_block_gap") {
@@ -48,7 +49,7 @@ var reward = Study{
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "reward", Title: "Block gap with and without feedback", Wide: true, Columns: 2, Aspect: .7}
 		for _, threshold := range t.Values("action_threshold") {
 			for _, penalty := range t.Values("waiting_feedback") {
@@ -66,11 +67,11 @@ var reward = Study{
 // condition is networks that differ in their seed alone.
 type condition struct {
 	name  string
-	table *Table
+	table *analysis.Table
 }
 
 // rewarded returns the conditions of the study of reward.
-func rewarded(t *Table) (list []condition) {
+func rewarded(t *analysis.Table) (list []condition) {
 	for _, share := range t.Values("zero_share") {
 		for _, threshold := range t.Values("action_threshold") {
 			for _, penalty := range t.Values("waiting_feedback") {

@@ -1,7 +1,6 @@
 package claims
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"errors"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"radd/analysis"
 	"radd/internal/atomicfs"
 	"radd/internal/panics"
 	"radd/internal/strictyaml"
@@ -100,7 +100,7 @@ func Run(ctx context.Context, dir string, names []string, opt Options) ([]Findin
 }
 
 // write writes the study's table and figure into a folder.
-func (s *Study) write(dir string, t *Table) error {
+func (s *Study) write(dir string, t *analysis.Table) error {
 	if err := atomicfs.WriteFile(atomicfs.OS, filepath.Join(dir, s.Name+".csv"), t.Write); err != nil {
 		return err
 	}
@@ -110,16 +110,6 @@ func (s *Study) write(dir string, t *Table) error {
 	}
 	*t = *read
 	return atomicfs.WriteFile(atomicfs.OS, filepath.Join(dir, s.Name+".svg"), func(w io.Writer) error { return s.Draw(t).Write(w, "svg") })
-}
-
-// readTable reads a study's table in a folder.
-func readTable(dir, name string) (*Table, error) {
-	path := filepath.Join(dir, name+".csv")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return ReadTable(path, bytes.NewReader(data))
 }
 
 // Work is studies in progress: their networks, and what it takes to examine them.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"radd/analysis"
 	"radd/report"
 	"radd/train"
 )
@@ -22,9 +23,9 @@ var seeds = Study{
 	Test: "The standard deviation over seeds is at most 0.01 correct, 0.25 RNN steps and 0.05 block gap: of 20 networks after 5,000 gradient steps with the cross entropy and after 5,000 and 20,000 with `probability`; and, " +
 		"of networks of 20 initialisations × 10 streams of sessions after 5,000 gradient steps with either objective, over initialisations (means over streams) and over streams (means over initialisations): 21 tests.",
 	Sweeps: []string{"lengths", "seeds"},
-	Measure: func(_ context.Context, w *Work) (*Table, error) {
+	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
 		keys := []string{"objective", "gradient-steps", "init-seed", "seed"}
-		t := NewTable(append(append([]string{"design"}, columnNames(keys)...), played...)...)
+		t := newTable(append(append([]string{"design"}, columnNames(keys)...), played...)...)
 		for _, n := range Which(w.Networks("lengths"), func(c *train.Config) bool { return w.trained(c, 5000) || w.trained(c, 20_000) }) {
 			t.Add(append(append([]any{"one"}, keysOf(n, keys)...), behaved(&n.Result)...)...)
 		}
@@ -33,7 +34,7 @@ var seeds = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		one := t.Where("design", "one")
 		lengths := one.Values("gradient_steps")
 		for _, group := range [][2]string{{"cross-entropy", lengths[0]}, {"probability", lengths[0]}, {"probability", lengths[len(lengths)-1]}} {
@@ -52,7 +53,7 @@ var seeds = Study{
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		var parts []string
 		for _, objective := range objectives {
 			some := t.Where("design", "crossed", "objective", objective)
@@ -64,10 +65,10 @@ var seeds = Study{
 		}
 		return "Shares of the variance of the crossed networks: " + strings.Join(parts, "; ") + "."
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "seeds", Title: "Networks of all seeds", Wide: true, Columns: 3, Aspect: .9}
 		var groups []string
-		var tables []*Table
+		var tables []*analysis.Table
 		for _, design := range []string{"one", "crossed"} {
 			for _, objective := range objectives {
 				some := t.Where("design", design, "objective", objective)
@@ -88,7 +89,7 @@ var seeds = Study{
 }
 
 // meansBy returns the means of a figure by the values of a column.
-func meansBy(t *Table, column, figure string) (list []float64) {
+func meansBy(t *analysis.Table, column, figure string) (list []float64) {
 	for _, value := range t.Values(column) {
 		list = append(list, mean(existing(t.Where(column, value).Numbers(figure))))
 	}
@@ -101,7 +102,7 @@ func meansBy(t *Table, column, figure string) (list []float64) {
 //
 // Source: Searle, Casella and McCulloch, "Variance components", 1992, the two-way
 // crossed classification.
-func components(t *Table, figure string) (init, data, rest float64) {
+func components(t *analysis.Table, figure string) (init, data, rest float64) {
 	rows, columns := meansBy(t, "init_seed", figure), meansBy(t, "seed", figure)
 	a, b := float64(len(rows)), float64(len(columns))
 	total, grand := 0.0, mean(rows)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"radd/analysis"
 	"radd/distill"
 	"radd/report"
 	"radd/task"
@@ -33,7 +34,7 @@ var sizes = Study{
 		"recurrent and of their input parameters up to sign and scale; and by the share of constant inputs under which they have as many fixed points, as many of them stable. Similar means: between sizes, on average over seeds, CKA is lower by no more than 0.05 than within 50 units, each distance at most 1.25 times that within, and the share lower by no more than 0.2. " +
 		"That the measures can fail is tested too: against networks of 50 units of the cross entropy, of a hazard of 0.1, and untrained ones, CKA is lower by 0.05 and more, and the students’ distances are 1.25 times those within and more. 16 and 9 tests, 20 seeds each.",
 	Sweeps: []string{"sizes"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := w.Networks("sizes")
 		var subjects []distill.Subject
 		for _, n := range list {
@@ -52,11 +53,8 @@ var sizes = Study{
 		if err != nil {
 			return nil, err
 		}
-		pairs, err := readAnalysis(s.Tables()[0])
-		if err != nil {
-			return nil, err
-		}
-		t := NewTable(append([]string{"set", "seed"}, alikeness...)...)
+		pairs := s.Tables()[0]
+		t := newTable(append([]string{"set", "seed"}, alikeness...)...)
 		for _, n := range list {
 			row := []any{w.set(&n.Config), n.Config.Seed}
 			for _, measure := range alikeness {
@@ -66,15 +64,15 @@ var sizes = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		within := t.Where("set", standard)
 		less := func(set, measure string, factor float64) []float64 {
-			scaled := NewTable("seed", measure)
+			scaled := newTable("seed", measure)
 			of := within.Numbers(measure)
 			for i, seed := range within.Texts("seed") {
 				scaled.Add(seed, factor*of[i])
 			}
-			return Less(t.Where("set", set), scaled, measure, "seed")
+			return differences(t.Where("set", set), scaled, measure, "seed")
 		}
 		for _, set := range t.Values("set") {
 			if slices.Contains(controls, set) || set == standard {
@@ -94,7 +92,7 @@ var sizes = Study{
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "sizes", Title: "How near to networks of 50 units", Wide: true, Columns: 2, Aspect: .6}
 		sets := t.Values("set")
 		for _, of := range []struct{ measure, label string }{{"cka", "linear CKA"}, {"student_recurrence", "distance of students’ recurrence"},
@@ -122,7 +120,7 @@ func (w *Work) set(c *train.Config) string {
 
 // toStandard returns the mean of a measure between a network and those of 50 units of
 // other seeds.
-func (w *Work) toStandard(n *Network, pairs *Table, measure string) float64 {
+func (w *Work) toStandard(n *Network, pairs *analysis.Table, measure string) float64 {
 	a, b, setA, setB, value := pairs.Texts("a"), pairs.Texts("b"), pairs.Texts("set_a"), pairs.Texts("set_b"), pairs.Numbers(measure)
 	other := map[string]bool{} // networks of 50 units of n's own seed are no others
 	for _, m := range w.Networks("sizes") {

@@ -26,7 +26,7 @@ var recovery = Study{
 		"behaviour (`full`), other coordinates in which no network of two units is the same exactly, one step ahead R² is at least 0.99 in both rows, and the student’s student plays like the student: ±0.01 correct, ±0.25 RNN steps, ±0.05 block gap. " +
 		"Teachers: `probability`, 20,000 gradient steps, and cross entropy, 5,000. 12 tests, 20 students each.",
 	Sweeps: []string{"lengths"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		teachers := w.teachers()
 		rows := make([][]any, len(teachers))
 		err := w.Each(ctx, len(teachers), func(ctx context.Context, i int) (err error) {
@@ -36,7 +36,7 @@ var recovery = Study{
 		if err != nil {
 			return nil, err
 		}
-		t := NewTable("objective", "seed", "deviation", "r2_stimulus", "r2_block", "correct", "rnn_steps", "block_gap", "again_correct", "again_rnn_steps", "again_block_gap")
+		t := newTable("objective", "seed", "deviation", "r2_stimulus", "r2_block", "correct", "rnn_steps", "block_gap", "again_correct", "again_rnn_steps", "again_block_gap")
 		for i, row := range rows {
 			if row != nil {
 				t.Add(append([]any{teachers[i].Config.Objective, teachers[i].Config.Seed}, row...)...)
@@ -44,7 +44,7 @@ var recovery = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			some := t.Where("objective", objective)
 			tests = append(tests,
@@ -61,7 +61,7 @@ var recovery = Study{
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "recovery", Title: "Students and their students", Wide: true, Columns: 3, Aspect: .9}
 		for _, figure := range behaviour {
 			p := &report.Panel{X: report.Axis{Label: "student, " + axes[figure].Label, Name: figure}, Y: report.Axis{Label: "student’s student", Name: "again_" + figure},
@@ -179,7 +179,7 @@ var forcing = Study{
 		"regression’s) is compared with the regression’s, both `pca`, κ and P the same: one step ahead, R² differs by no more than ±0.01 (equal fits), and the free run’s R² by no more than ±0.01 (the regression is as good as the formula’s own minimum), in either row. Teachers of 50 units: " +
 		"`probability`, 20,000 gradient steps, and cross entropy, 5,000. 8 tests, 20 teachers each.",
 	Sweeps: []string{"lengths"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		teachers := w.teachers()
 		rows := make([][]any, len(teachers))
 		err := w.Each(ctx, len(teachers), func(ctx context.Context, i int) (err error) {
@@ -195,7 +195,7 @@ var forcing = Study{
 				columns = append(columns, student+"_r2_"+row, student+"_free_run_r2_"+row)
 			}
 		}
-		t := NewTable(columns...)
+		t := newTable(columns...)
 		for i, row := range rows {
 			if row != nil {
 				t.Add(append([]any{teachers[i].Config.Objective, teachers[i].Config.Seed}, row...)...)
@@ -203,7 +203,7 @@ var forcing = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		const most = .01
 		for _, objective := range objectives {
 			some := t.Where("objective", objective)
@@ -219,7 +219,7 @@ var forcing = Study{
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "teacher-forcing", Title: "Two fits of the same states", Wide: true, Columns: 2, Aspect: .75}
 		for _, row := range []string{"stimulus", "block"} {
 			p := &report.Panel{Title: row + " row", X: report.Axis{Label: "R², one step ahead", Name: "r2"}, Y: report.Axis{Label: "R², free run", Name: "free_run_r2"}}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"radd/analysis"
 	"radd/internal/input"
 	"radd/report"
 )
@@ -19,10 +20,10 @@ type Study struct {
 	Test   string // in words, with bounds, statistic and units, written before there were data
 	Sweeps []string
 
-	Measure func(ctx context.Context, w *Work) (*Table, error) // of finished networks
-	Judge   func(t *Table) []Test                              // reads the table alone
-	Remark  func(t *Table) string                              // what else the table shows
-	Draw    func(t *Table) *report.Figure
+	Measure func(ctx context.Context, w *Work) (*analysis.Table, error) // of finished networks
+	Judge   func(t *analysis.Table) []Test                              // reads the table alone
+	Remark  func(t *analysis.Table) string                              // what else the table shows
+	Draw    func(t *analysis.Table) *report.Figure
 }
 
 // Studies returns all studies, in the order of the page.
@@ -70,7 +71,7 @@ type Finding struct {
 }
 
 // judge returns what the study finds in a table.
-func (s *Study) judge(t *Table) Finding {
+func (s *Study) judge(t *analysis.Table) Finding {
 	f := Finding{Name: s.Name, tests: s.Judge(t)}
 	settle(f.tests)
 	f.Verdict, f.Tests = verdict(f.tests), len(f.tests)

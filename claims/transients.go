@@ -1,7 +1,6 @@
 package claims
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -31,9 +30,9 @@ var transients = Study{
 	Test: "Trials 1 to 10, 11 to 20 and 21 to 30 of 1,000 short sessions, each from h = 0, against the middle half of the long session: the difference, less that of the Bayesian actor `difference`, who starts as ignorant of the block, lies within ±0.01 correct and ±0.25 RNN steps, on average over " +
 		"seeds. Networks of 50 units: `probability`, 20,000 gradient steps, and cross entropy, 5,000. 12 tests, 20 seeds each.",
 	Sweeps: []string{"lengths"},
-	Measure: func(ctx context.Context, w *Work) (*Table, error) {
+	Measure: func(ctx context.Context, w *Work) (*analysis.Table, error) {
 		list := w.teachers()
-		tables := make([]*Table, len(list))
+		tables := make([]*analysis.Table, len(list))
 		err := w.Each(ctx, len(list), func(ctx context.Context, i int) error {
 			n, sessions := list[i], shortSessions
 			if w.Quick {
@@ -43,21 +42,17 @@ var transients = Study{
 			if err != nil {
 				return err
 			}
-			t, err := distill.TransientsOf(ctx, weights, n.Config.Task, sessions, shortTrials, n.Blocks, n.Seed+n.Config.Seed)
-			if err != nil {
-				return err
-			}
-			tables[i], err = readAnalysis(t)
+			tables[i], err = distill.TransientsOf(ctx, weights, n.Config.Task, sessions, shortTrials, n.Blocks, n.Seed+n.Config.Seed)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		t := NewTable("objective", "seed", "player", "trials", "correct", "rnn_steps")
+		t := newTable("objective", "seed", "player", "trials", "correct", "rnn_steps")
 		for i, of := range tables {
 			for _, player := range of.Values("player") {
 				some := of.Where("player", player)
-				row := func(name string, from, to int, rows *Table) {
+				row := func(name string, from, to int, rows *analysis.Table) {
 					var trials, correct, steps float64
 					count := rows.Numbers("trials")
 					right, mean := rows.Numbers("correct"), rows.Numbers("rnn_steps_per_trial")
@@ -76,14 +71,14 @@ var transients = Study{
 		}
 		return t, nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			some := t.Where("objective", objective)
 			for _, s := range stretches {
 				for _, figure := range []string{"correct", "rnn_steps"} {
 					off := func(player string) []float64 {
 						of := some.Where("player", player)
-						return Less(of.Where("trials", s.name), of.Where("trials", "middle"), figure, "seed")
+						return differences(of.Where("trials", s.name), of.Where("trials", "middle"), figure, "seed")
 					}
 					d := off("network")
 					for i, x := range off("bayes-difference") {
@@ -95,7 +90,7 @@ var transients = Study{
 		}
 		return tests
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		f := &report.Figure{Name: "transients", Title: "Beginnings of sessions", Wide: true, Columns: 2, Aspect: .7}
 		for _, figure := range []string{"correct", "rnn_steps"} {
 			p := &report.Panel{X: report.Axis{Label: "trials of a session", Name: "trials", Names: t.Values("trials")}, Y: axes[figure]}
@@ -108,13 +103,4 @@ var transients = Study{
 		}
 		return f
 	},
-}
-
-// readAnalysis returns a table of an analysis as one of a study.
-func readAnalysis(t *analysis.Table) (*Table, error) {
-	var b bytes.Buffer
-	if err := t.Write(&b); err != nil {
-		return nil, err
-	}
-	return ReadTable(t.Name, &b)
 }

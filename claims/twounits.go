@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"radd/analysis"
 	"radd/report"
 )
 
@@ -15,10 +16,10 @@ var twoUnits = Study{
 	Test: "The block gap of networks of two units lies below 0.2, less than half of the 0.43 that a RADD student of two units shows ([distillation.md](distillation.md#what-came-out)), on average over seeds, after 5,000, 10,000, 20,000, 50,000, 100,000 and " +
 		"200,000 gradient steps, with either objective: 12 tests, 20 seeds each. A network that never acts has a block gap of 0.",
 	Sweeps: []string{"two-units"},
-	Measure: func(_ context.Context, w *Work) (*Table, error) {
+	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
 		return networksTable(w.Networks("two-units"), []string{"objective", "gradient-steps", "seed"}), nil
 	},
-	Judge: func(t *Table) (tests []Test) {
+	Judge: func(t *analysis.Table) (tests []Test) {
 		for _, objective := range objectives {
 			for _, steps := range t.Values("gradient_steps") {
 				tests = append(tests, Mean(fmt.Sprintf("block gap, %s, %s gradient steps", objective, thousands(steps)),
@@ -27,7 +28,7 @@ var twoUnits = Study{
 		}
 		return tests
 	},
-	Remark: func(t *Table) string {
+	Remark: func(t *analysis.Table) string {
 		steps := t.Values("gradient_steps")
 		last := t.Where("gradient_steps", steps[len(steps)-1])
 		text := fmt.Sprintf("After %s gradient steps", thousands(steps[len(steps)-1]))
@@ -40,7 +41,7 @@ var twoUnits = Study{
 		}
 		return text + "."
 	},
-	Draw: func(t *Table) *report.Figure {
+	Draw: func(t *analysis.Table) *report.Figure {
 		return &report.Figure{Name: "two-units", Title: "Two units on the task itself", Wide: true, Columns: 3, Aspect: .9,
 			Panels: panels(training, []string{"action_rate", "correct", "block_gap"}, func(figure string) (marks []report.Mark) {
 				for i, objective := range objectives {
