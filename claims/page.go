@@ -43,13 +43,14 @@ Every row is a claim that the paper's supplementary information makes in passing
 generated: definitions from ` + "`claims/`" + `, figures and verdicts from the tables in [claims/](claims/). Claims, tests and bounds stood
 here before there were any data.
 
-    radd claims --out DIR                 # all of them, in under two hours on 2 cores
+    radd claims --out DIR                 # all of them; how long it takes stands below
     radd claims NAME --out DIR            # one of them
     radd claims --quick --out DIR         # the same code at small scale
     radd claims --list                    # their names
 
 Networks that several studies use are trained once, in the folder's ` + "`sweeps/`" + `; run again, it does what is missing. The sweeps' files are in
-[claims/sweeps](../claims/sweeps): ` + "`radd sweep run`" + ` takes them too. Nothing depends on a machine's speed. A GPU extends all of it: more seeds, larger
+[claims/sweeps](../claims/sweeps): ` + "`radd sweep run`" + ` takes them too. All together took 4.7 core-hours, 2 h 24 min on 2 cores of an AMD Zen 4 on which an RNN step at N = 50
+takes 0.27 µs; on other machines it goes with that time. No result depends on a machine's speed. A GPU extends all of it: more seeds, larger
 networks, finer grids.
 
 **How a verdict comes about.** The units are seeds. Every test holds a figure's mean over seeds (or its standard deviation, SD) against bounds that were fixed
