@@ -163,17 +163,20 @@ func thousands(steps string) string {
 // signed writes a value of the configuration with a true minus sign.
 func signed(value string) string { return strings.Replace(value, "-", "−", 1) }
 
-// sorted returns a curve in the order of its x.
+// sorted returns a curve in the order of its x, with its interval where it has one.
 func sorted(m report.Mark) report.Mark {
 	order := make([]int, len(m.X))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(m.X[a], m.X[b]) })
-	s := m
-	s.X, s.Y, s.Low, s.High = nil, nil, nil, nil
-	for _, i := range order {
-		s.X, s.Y, s.Low, s.High = append(s.X, m.X[i]), append(s.Y, m.Y[i]), append(s.Low, m.Low[i]), append(s.High, m.High[i])
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(m.X[a], m.X[b]) })
+	for _, column := range []*[]float64{&m.X, &m.Y, &m.Low, &m.High} {
+		if values := *column; len(values) > 0 {
+			*column = make([]float64, len(order))
+			for k, i := range order {
+				(*column)[k] = values[i]
+			}
+		}
 	}
-	return s
+	return m
 }

@@ -81,9 +81,19 @@ var frontier = Study{
 		for i, q := range values {
 			some := t.Where("q", q)
 			m := report.Mark{Key: "q " + q, Look: report.Dots}.Tinted(i, len(values), false)
+			if i%((len(values)+2)/3) == 0 || i == len(values)-1 {
+				m.Label = m.Key
+			}
 			m.X, m.Y = some.Numbers("rnn_steps"), some.Numbers("correct")
 			p.Marks = append(p.Marks, m)
 		}
+		actors := report.Mark{Key: "actors", Label: "Bayesian actors", Look: report.Line}.Tinted(0, 4, true)
+		off := t.Numbers("distance")
+		actors.X, actors.Y = t.Numbers("rnn_steps"), t.Numbers("correct")
+		for i := range off {
+			actors.Y[i] -= off[i]
+		}
+		p.Marks = append(p.Marks, sorted(actors))
 		f.Panels = append(f.Panels, p)
 		for _, of := range []struct{ figure, label string }{{"threshold", "threshold of the actor as fast"}, {"distance", "correct less the actor’s"}} {
 			f.Panels = append(f.Panels, &report.Panel{X: report.Axis{Label: "q", Name: "q"}, Y: report.Axis{Label: of.label, Name: of.figure},
