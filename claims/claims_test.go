@@ -54,6 +54,10 @@ func TestGeneratedPage(t *testing.T) {
 			t.Errorf("%s is not what the studies and their tables say; run go test ./claims -update", path)
 		}
 	}
+	counted := regexp.MustCompile(`Of \d+ claims [^.]*`).Find(page)
+	if readme, err := os.ReadFile("../README.md"); err != nil || !bytes.Contains(readme, counted) {
+		t.Errorf("README.md does not say %q (%v)", counted, err)
+	}
 }
 
 // Every study says what it is, and its sweeps are there.

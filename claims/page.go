@@ -30,7 +30,7 @@ func Page(dir string) ([]byte, error) {
 	for _, f := range all {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", f.Study.Name, f.Study.Name, f.Title, f.verdict())
 	}
-	b.WriteString(together(all))
+	fmt.Fprintf(&b, "\n%s%s", tally(all), together(all))
 	for _, f := range all {
 		f.section(&b)
 	}
@@ -79,6 +79,24 @@ func (f *found) verdict() string {
 	return "**" + string(f.finding.Verdict) + "**"
 }
 
+// tally counts the verdicts.
+func tally(all []*found) string {
+	count := map[Verdict]int{}
+	for _, f := range all {
+		count[f.finding.Verdict]++
+	}
+	var parts []string
+	for _, v := range []struct {
+		verdict Verdict
+		text    string
+	}{{Holds, "hold"}, {HoldsOnCondition, "hold with a condition"}, {DoesNotHold, "do not hold"}, {CannotBeTold, "can’t be told"}} {
+		if n := count[v.verdict]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v.text))
+		}
+	}
+	return fmt.Sprintf("Of %d claims %s.", len(all), strings.Join(parts, ", "))
+}
+
 // together tells what Holm's correction over the whole page would change.
 func together(all []*found) string {
 	var tests []Test
@@ -86,7 +104,7 @@ func together(all []*found) string {
 		tests = append(tests, f.finding.tests...)
 	}
 	if len(tests) == 0 {
-		return ""
+		return "\n"
 	}
 	settle(tests)
 	var changed []string
@@ -102,9 +120,9 @@ func together(all []*found) string {
 		tests = tests[k:]
 	}
 	if len(changed) == 0 {
-		return fmt.Sprintf("\nWith Holm's correction over all %d tests of the page every verdict is the same.\n", n)
+		return fmt.Sprintf(" With Holm's correction over all %d tests of the page every verdict is the same.\n", n)
 	}
-	return fmt.Sprintf("\nWith Holm's correction over all %d tests of the page these verdicts would be others: %s.\n", n, strings.Join(changed, "; "))
+	return fmt.Sprintf(" With Holm's correction over all %d tests of the page these verdicts would be others: %s.\n", n, strings.Join(changed, "; "))
 }
 
 // section writes the study's part of the page.
