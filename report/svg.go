@@ -228,8 +228,15 @@ func (c *svgCanvas) FillString(face font.Face, p vg.Point, text string) {
 	if angle := -math.Atan2(c.matrix[1], c.matrix[0]) * 180 / math.Pi; math.Abs(angle) > .01 {
 		turn = fmt.Sprintf(` transform="rotate(%s %s)"`, decimal(vg.Length(angle)), c.point(p))
 	}
+	// The font of who looks at the page may be wider than the one that the figure was
+	// laid out with; its letters are then drawn narrower, so that every label has its
+	// place. A file is for editors, where the length would stay when the text changes.
+	length := ""
+	if c.page {
+		length = fmt.Sprintf(` textLength="%s" lengthAdjust="spacingAndGlyphs"`, decimal(face.Width(text)))
+	}
 	x, y := c.place(p)
-	fmt.Fprintf(&c.b, "<text x=\"%s\" y=\"%s\" font-size=\"%s\"%s%s>%s</text>\n", decimal(x), decimal(y), decimal(face.Font.Size), c.paint("fill"), turn, escape(text))
+	fmt.Fprintf(&c.b, "<text x=\"%s\" y=\"%s\" font-size=\"%s\"%s%s%s>%s</text>\n", decimal(x), decimal(y), decimal(face.Font.Size), length, c.paint("fill"), turn, escape(text))
 }
 
 // DrawImage is part of vg.Canvas. No figure here is made of pixels.
