@@ -193,48 +193,55 @@ func ParseObjective(objective, reduction string, q float64) (Objective, error) {
 // Loss returns what one observation step adds to the loss before Scale: side
 // is the stimulus side s_n (−1 or +1), d the logit difference. It is for the
 // objectives that teach the task.
-func (o Objective) Loss(side int8, d float64) float64 { return o.LossAt(side, d, Odds(d)) }
-
-// Derivative returns the derivative of Loss by d.
-func (o Objective) Derivative(side int8, d float64) float64 { return o.DerivativeAt(side, d, Odds(d)) }
-
-// LossAt is Loss for a caller that has Odds(d).
-func (o Objective) LossAt(side int8, d, odds float64) float64 {
-	if o.Kind == Probability {
-		return -sigmoid(float64(side)*d, odds)
-	}
-	nats := log1p(odds) - min(float64(side)*d, 0)
-	if o.Kind == QLog && o.Q > 0 {
-		return -math.Expm1(-o.Q*nats) / o.Q
-	}
-	return nats
+func (o Objective) Loss(side int8, d float64) float64 {
+	loss, _ := o.At(side, d, Odds(d))
+	return loss
 }
 
-// DerivativeAt is Derivative for a caller that has Odds(d).
-func (o Objective) DerivativeAt(side int8, d, odds float64) float64 {
+// Derivative returns the derivative of Loss by d.
+func (o Objective) Derivative(side int8, d float64) float64 {
+	_, derivative := o.At(side, d, Odds(d))
+	return derivative
+}
+
+// At returns Loss and Derivative for a caller that has Odds(d).
+func (o Objective) At(side int8, d, odds float64) (loss, derivative float64) {
 	s := float64(side)
 	if o.Kind == Probability {
-		return -s * odds / ((1 + odds) * (1 + odds))
+		return -sigmoid(s*d, odds), -s * odds / ((1 + odds) * (1 + odds))
 	}
+	nats := log1p(odds) - min(s*d, 0)
 	slope := -s * sigmoid(-s*d, odds)
 	if o.Kind == QLog && o.Q > 0 {
-		slope *= math.Exp(-o.Q * (log1p(odds) - min(s*d, 0))) // a^q
+		power, less := powerOf(-o.Q * nats)
+		return -less / o.Q, slope * power
 	}
-	return slope
+	return nats, slope
+}
+
+// powerOf returns e^x and e^x − 1 for x ≤ 0, neither of which cancels: the one
+// that is the smaller is made by its function, the other of it.
+func powerOf(x float64) (power, less float64) {
+	if x < -math.Ln2 {
+		power = math.Exp(x)
+		return power, power - 1
+	}
+	less = math.Expm1(x)
+	return 1 + less, less
 }
 
 // SoftLoss returns what one RNN step adds to SoftCrossEntropyMean before Scale:
 // teacher and d are the teacher's and the student's logit difference.
-func SoftLoss(teacher, d float64) float64 { return SoftLossAt(teacher, d, Odds(d)) }
-
-// SoftLossAt is SoftLoss for a caller that has Odds(d).
-func SoftLossAt(teacher, d, odds float64) float64 {
-	return log1p(odds) - Sigmoid(teacher)*min(d, 0) - Sigmoid(-teacher)*min(-d, 0)
+func SoftLoss(teacher, d float64) float64 {
+	loss, _ := SoftAt(teacher, d, Odds(d))
+	return loss
 }
 
-// SoftDerivativeAt returns the derivative of SoftLoss by d for a caller that has
-// Odds(d).
-func SoftDerivativeAt(teacher, d, odds float64) float64 { return sigmoid(d, odds) - Sigmoid(teacher) }
+// SoftAt returns SoftLoss and its derivative by d for a caller that has Odds(d).
+func SoftAt(teacher, d, odds float64) (loss, derivative float64) {
+	right := Sigmoid(teacher)
+	return log1p(odds) - right*min(d, 0) - Sigmoid(-teacher)*min(-d, 0), sigmoid(d, odds) - right
+}
 
 // Scale is the factor of the sum over a session of T RNN steps.
 func (o Objective) Scale(T int) float64 {

@@ -37,8 +37,8 @@ type Tape[F Float] struct {
 	Work         []F               // scratch of the backend, of a layout of its own
 	Observations task.Observations // scratch of the backend: reads the session
 
-	first F         // feedback input of the passage's first step
-	odds  []float64 // scratch: see Odds
+	first       F         // feedback input of the passage's first step
+	derivatives []float64 // scratch: see Derivatives
 }
 
 // Behaviour counts trials and how they ended.
@@ -134,11 +134,11 @@ func (t *Tape[F]) Workspace(n int) []F {
 	return t.Work[:n]
 }
 
-// Odds returns scratch of the backend for Odds of every Difference, (T). It
-// keeps its values between calls.
-func (t *Tape[F]) Odds() []float64 {
-	t.odds = extend(t.odds, len(t.Difference))
-	return t.odds[:t.T]
+// Derivatives returns scratch of the backend for the derivative of every step's
+// loss by its logit difference, (T). It keeps its values between calls.
+func (t *Tape[F]) Derivatives() []float64 {
+	t.derivatives = extend(t.derivatives, len(t.Difference))
+	return t.derivatives[:t.T]
 }
 
 func extend[E any](s []E, size int) []E {
@@ -153,30 +153,18 @@ func (t *Tape[F]) State(step int) []F {
 	return t.Hidden[(step+1)*t.N : (step+2)*t.N]
 }
 
-// StepLoss returns what step t of the passage adds to the loss before the
-// objective's Scale, given Odds of its logit difference.
-func (t *Tape[F]) StepLoss(o Objective, step int, odds float64) float64 {
+// StepAt returns what step t of the passage adds to the loss before the
+// objective's Scale, and its derivative by the step's logit difference, given Odds
+// of that.
+func (t *Tape[F]) StepAt(o Objective, step int, odds float64) (loss, derivative float64) {
 	d := float64(t.Difference[step])
 	switch {
 	case o == SoftCrossEntropyMean:
-		return SoftLossAt(float64(t.Teacher.Difference[step]), d, odds)
+		return SoftAt(float64(t.Teacher.Difference[step]), d, odds)
 	case t.Counted[step]:
-		return o.LossAt(2*t.Target[step]-1, d, odds)
+		return o.At(2*t.Target[step]-1, d, odds)
 	}
-	return 0
-}
-
-// StepDerivative returns the derivative of StepLoss by the step's logit
-// difference.
-func (t *Tape[F]) StepDerivative(o Objective, step int, odds float64) float64 {
-	d := float64(t.Difference[step])
-	switch {
-	case o == SoftCrossEntropyMean:
-		return SoftDerivativeAt(float64(t.Teacher.Difference[step]), d, odds)
-	case t.Counted[step]:
-		return o.DerivativeAt(2*t.Target[step]-1, d, odds)
-	}
-	return 0
+	return 0, 0
 }
 
 // Played returns the trials of the tape's passage in order, each with the index

@@ -66,8 +66,8 @@ func (t *Tape[F]) cut(part *Tape[F], from, to int) {
 	part.Input = t.Input[from*Inputs : to*Inputs]
 	part.Hidden = t.Hidden[from*t.N : (to+1)*t.N]
 	part.Difference, part.Feedback = t.Difference[from:to], t.Feedback[from:to]
-	if t.odds != nil {
-		part.odds = t.odds[from:to]
+	if t.derivatives != nil {
+		part.derivatives = t.derivatives[from:to]
 	}
 	if from > 0 {
 		part.first = t.Feedback[from-1]

@@ -68,12 +68,12 @@ func (r *routines[F]) backward(theta []F, o kernels.Objective, p *kernels.Tape[F
 	clear(v.e)
 
 	lossScale := float64(scale) * o.Scale(p.T)
-	odds := p.Odds()
+	derivatives := p.Derivatives()
 	derivative := func(t int) F {
 		if t < 0 {
 			return 0
 		}
-		return F(lossScale * p.StepDerivative(o, t, odds[t]))
+		return F(lossScale * derivatives[t])
 	}
 	carried := 0 // row of e that the next block begins with
 	v.e[n] = derivative(p.T - 1)

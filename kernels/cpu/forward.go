@@ -79,19 +79,21 @@ func (r *routines[F]) follow(net []F, ld int, p *kernels.Tape[F]) {
 	}
 }
 
-// loss returns the loss of a passage and assigns the tape's odds. It is summed
-// apart from the closed loop, which would wait for every logarithm; and the
+// loss returns the loss of a passage and assigns the tape's derivatives. It is
+// summed apart from the closed loop, which would wait for every logarithm; and the
 // conversions are apart because amd64's merge into a register's old value, so
 // that in one loop each logarithm would wait for the last.
 func (r *routines[F]) loss(o kernels.Objective, p *kernels.Tape[F]) float64 {
-	odds := p.Odds()
+	of := p.Derivatives()
 	for t, d := range p.Difference[:p.T] {
-		odds[t] = float64(d)
+		of[t] = float64(d)
 	}
-	r.odds(odds)
+	r.odds(of)
 	sum := 0.0
 	for t := range p.T {
-		sum += p.StepLoss(o, t, odds[t])
+		loss, derivative := p.StepAt(o, t, of[t])
+		sum += loss
+		of[t] = derivative
 	}
 	return sum * o.Scale(p.T)
 }
