@@ -60,6 +60,9 @@ func TestGeneratedPage(t *testing.T) {
 	}
 }
 
+// sharedOut is the folder of all sweeps' networks.
+var sharedOut = filepath.Join("sweeps", "networks")
+
 // Every study says what it is, and its sweeps are there.
 func TestStudies(t *testing.T) {
 	seen := map[string]bool{}
@@ -85,6 +88,9 @@ func TestStudies(t *testing.T) {
 			}
 			if _, err := f.Span(path); err != nil {
 				t.Error(err)
+			}
+			if f.Out != sharedOut {
+				t.Errorf("%s: out %s, want %s: what two sweeps ask for is trained once in one folder", path, f.Out, sharedOut)
 			}
 			if f.Base.Device != "cpu" {
 				t.Errorf("%s: device %s; what auto means depends on the machine", path, f.Base.Device)

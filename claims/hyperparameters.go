@@ -22,7 +22,7 @@ var hyperparameters = Study{
 	Claim:  "“The batch size, number of blocks, and trials per block were chosen once and worked well enough”; “initial learning rate 0.001, initial momentum = 0.1 … These hyperparameters were not tuned.”",
 	Source: "SI 7.2",
 	Test: "No other setting is better than the paper’s by more than 0.01 correct after 5,000 gradient steps, on average over seeds (pairs of one seed): learning rate 0.0003, 0.001, 0.003 × momentum 0.1, 0.9 × " +
-		"1, 4 sessions of a gradient step × 1, 4 blocks of a session with `probability`, learning rate × momentum with the cross entropy, both with 25 and 50 units: 56 tests, 20 seeds each. " +
+		"1, 2 sessions of a gradient step × 1, 4 blocks of a session with `probability`, learning rate × momentum with the cross entropy, both with 25 and 50 units: 56 tests, 20 seeds each. " +
 		"A network whose training fails answers nothing correctly.",
 	Sweeps: []string{"hyperparameters"},
 	Measure: func(_ context.Context, w *Work) (*analysis.Table, error) {
@@ -71,7 +71,7 @@ var hyperparameters = Study{
 				some := t.Where("objective", objective, "hidden", hidden)
 				p := &report.Panel{Title: objective + ", " + hidden + " units", X: report.Axis{Label: "learning rate", Name: "lr", Log: true}, Y: axes["correct"]}
 				i := 0
-				for _, sessions := range []string{"1", "4"} {
+				for _, sessions := range []string{"1", "2"} {
 					for _, blocks := range []string{"4", "1"} {
 						for _, momentum := range []string{"0.1", "0.9"} {
 							key := fmt.Sprintf("%s × %s blocks, momentum %s", sessions, blocks, momentum)

@@ -53,6 +53,9 @@ Networks that several studies use are trained once, in the folder's ` + "`sweeps
 takes 0.27 µs; on other machines it goes with that time. No result depends on a machine's speed. A GPU extends all of it: more seeds, larger
 networks, finer grids.
 
+The study of hyperparameters had gradient steps of 1 and 4 sessions at first, took a sixth of all time, and held with a condition. Four became two, so that all fits into two
+hours on two cores, and it was run anew; its bound stayed as it was.
+
 **How a verdict comes about.** The units are seeds. Every test holds a figure's mean over seeds (or its standard deviation, SD) against bounds that were fixed
 beforehand. It *supports* the claim where the figure lies significantly within the bounds (two one-sided t tests at 5 %; of an SD, χ²), it is *against* it
 where the figure lies significantly outside, else it is *undecided*; Holm's correction goes over the study's tests. A claim **holds** where all tests
