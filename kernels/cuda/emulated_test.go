@@ -513,3 +513,92 @@ func (d *gated) Launch(kernel string, grid, block, shared int, arguments cuda.Po
 	}
 	return d.Device.Launch(kernel, grid, block, shared, arguments)
 }
+
+// TestAccesses runs every kernel on a device that checks accesses to memory: a
+// launch fails where one lies outside, is misaligned or races.
+func TestAccesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("checked accesses take many times as long")
+	}
+	d := cudatest.OpenChecked(t, 64<<20, cudatest.Sources()...)
+	for _, k := range cuda.Kernels() {
+		sizes := []int{k.N}
+		if k.N == 0 {
+			sizes = []int{7, 40, 257} // of the last, a thread has two rows
+		}
+		t.Run(k.Name, func(t *testing.T) {
+			for _, n := range sizes {
+				if k.Dtype == "f32" {
+					accesses(t, on[float32](d), n)
+				} else {
+					accesses(t, on[float64](d), n)
+				}
+			}
+		})
+	}
+	t.Run("draw", func(t *testing.T) {
+		p := short(t, func(c *task.Config) { c.Blocks, c.BlockMin, c.BlockMax = 9, 2, 30 })
+		for seed := range uint64(3) {
+			_, err32 := on[float32](d).Draw(p, task.Origin{Seed: seed, Stream: task.StreamTrain}, 200)
+			_, err64 := on[float64](d).Draw(p, task.Origin{Seed: seed, Stream: task.StreamTrain}, 200)
+			if err := errors.Join(err32, err64); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for _, kernel := range probeKernels {
+		t.Run(kernel, func(t *testing.T) {
+			p := cuda.Probe{Kernel: kernel, Threads: 64}
+			if kernel == "probe_copy" {
+				p.Bytes = 16 * 1001
+			}
+			if _, err := p.Run(d, 2); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// accesses trains networks, one of which fails, with a teacher and without, and plays
+// and differentiates passages: drawn, recorded, forced and along a teacher's.
+func accesses[F kernels.Float](t *testing.T, b *cuda.Backend[F], n int) {
+	t.Helper()
+	p := short(t, func(c *task.Config) {
+		c.Blocks, c.BlockMin, c.BlockMax, c.BlankSteps, c.MaxObservations = 1, 2, 2, 1, 3
+	})
+	teacher := network[F](p, 9, 1)
+	var nets []*kernels.Network[F]
+	for seed := range uint64(2) {
+		nets = append(nets, network[F](p, n, seed), network[F](p, n, seed))
+		nets[2*seed].Objective, nets[2*seed].Teacher = kernels.SoftCrossEntropyMean, &kernels.Teacher[F]{Shape: teacher.Shape, Theta: teacher.Theta}
+	}
+	nets[3].LearningRate = math.Inf(1)
+	if err := b.Limit(cuda.Limit{Steps: 1}).Train(context.Background(), nets, 2); err != nil {
+		t.Fatal(err)
+	}
+	theta, grad := nets[1].Theta, make([]F, len(nets[1].Theta))
+	pass := func(o kernels.Objective, change func(*kernels.Tape[F])) *kernels.Tape[F] {
+		tapes := kernels.NewBatch[F](n, 2)
+		tapes.Draw(p, 5, 1)
+		for _, tape := range tapes.Tapes {
+			change(tape)
+		}
+		b.Forward(theta, o, tapes.Tapes)
+		b.Backward(theta, o, tapes.Tapes, 1, grad)
+		return tapes.Tapes[0]
+	}
+	lead := pass(kernels.CrossEntropyMean, func(*kernels.Tape[F]) {})
+	pass(kernels.QLogMean(.3), func(tape *kernels.Tape[F]) { tape.Session.Record() })
+	pass(kernels.SoftCrossEntropyMean, func(tape *kernels.Tape[F]) { tape.Teacher = lead })
+	d := &kernels.Decisions{}
+	for at := range lead.T {
+		d.Trial = append(d.Trial, int64(lead.Trial[at]))
+		d.Step = append(d.Step, int64(lead.Step[at]))
+		d.Feedback = append(d.Feedback, float64(lead.Feedback[at]))
+	}
+	tapes := kernels.NewBatch[F](n, 1)
+	tapes.Draw(p, 5, 1)
+	tapes.Tapes[0].Forced = d
+	b.Forward(theta, kernels.ProbabilityMean, tapes.Tapes)
+	b.Backward(theta, kernels.ProbabilityMean, tapes.Tapes, 1, grad)
+}
