@@ -10,6 +10,7 @@ import (
 	"radd/kernels"
 	"radd/kernels/cuda"
 	"radd/kernels/cuda/cudatest"
+	"radd/task"
 )
 
 // threads of a tape's block are few, because emulated ones take turns.
@@ -20,6 +21,44 @@ func openDriver(t testing.TB) cuda.Driver {
 	t.Helper()
 	const memory = 1 << 28 // more than any test needs; what is not touched costs nothing
 	return cudatest.Open(t, memory, cudatest.Sources()...)
+}
+
+// Every cell's tape accesses memory as a device that checks it allows: within what is
+// allocated, aligned, without races between threads.
+func TestTapeAccesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("checked accesses take many times as long")
+	}
+	d := cudatest.OpenChecked(t, 1<<26, cudatest.Sources()...)
+	t.Run("f32", func(t *testing.T) { accesses(t, cuda.New[float32](d, silent), 5) })
+	t.Run("f64", func(t *testing.T) { accesses(t, cuda.New[float64](d, silent), 40) }) // a warp sums a row
+}
+
+func accesses[F kernels.Float](t *testing.T, on *cuda.Backend[F], n int) {
+	c := task.DefaultConfig()
+	c.Blocks, c.BlockMin, c.BlockMax, c.BlankSteps, c.MaxObservations = 1, 2, 2, 1, 3
+	c, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range cells {
+		t.Run(test.name, func(t *testing.T) {
+			u := onDevice(t, on, test.cell, n, 3)
+			for _, i := range u.device {
+				i.Threads = 64
+			}
+			var theta []F
+			for _, x := range thetaOf(test.cell, n, 2) {
+				theta = append(theta, F(x))
+			}
+			b := kernels.NewBatch[F](n*test.cell.States(), 2)
+			b.Draw(task.NewSampler(c), 3, 1)
+			for _, o := range []kernels.Objective{kernels.CrossEntropyMean, kernels.QLogMean(.3)} {
+				u.Forward(theta, o, b.Tapes)
+				u.Backward(theta, o, b.Tapes, 1, make([]F, len(theta)))
+			}
+		})
+	}
 }
 
 // Where the device fails, an error or a panic says which, and at what.

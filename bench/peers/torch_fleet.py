@@ -81,7 +81,7 @@ class Fleet:
         counted = running & (self.at >= work.blank_steps)
         acts = counted & (d.abs() > work.logit_threshold)
         last = self.at == work.steps - 1
-        outcome = torch.where(acts, torch.sign(d * s), torch.where(last, -1.0, work.waiting).to(real))
+        outcome = torch.where(acts, torch.sign(d * s), torch.full_like(d, work.waiting).masked_fill(last, -1.0))
         ended = acts | last
         here = self.t
         self.hidden.index_copy_(0, here + 1, torch.where(running[:, None], h, self.h)[None])

@@ -75,6 +75,13 @@ func view[E any](a *arena, at, n int) []E {
 // begin makes the arena empty, to be measured or to be filled.
 func (a *arena) begin(measures bool) { a.at, a.measures = 0, measures }
 
+// usable returns the bytes that the arena may have: what is free, with its own
+// counted as free, less a share for the driver's own needs.
+func (a *arena) usable(d Driver) (int, error) {
+	free, err := d.Memory()
+	return (free + a.capacity) / 16 * 15, err
+}
+
 // reserve gives the arena, as measured, its memory: uploaded bytes of it on the
 // host too.
 func (a *arena) reserve(d Driver, uploaded int) error {
@@ -87,7 +94,11 @@ func (a *arena) reserve(d Driver, uploaded int) error {
 	if err := a.free(d); err != nil {
 		return err
 	}
-	size := a.at + a.at/4 // sessions differ in length
+	most, err := a.usable(d)
+	if err != nil {
+		return err
+	}
+	size := max(a.at, min(a.at+a.at/4, most)) // sessions differ in length
 	device, err := d.Allocate(size)
 	if err != nil {
 		size = a.at

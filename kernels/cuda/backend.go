@@ -93,17 +93,13 @@ func (b *Backend[F]) fail(doing string, err error) error {
 	return &Error{b.driver.Properties().String(), doing, err}
 }
 
-// budget returns the bytes that arrays may take: what is free, with the arena
-// counted as free, less a share for the driver's own needs.
-func (b *Backend[F]) budget() (int, error) {
+// budget returns the bytes that may be laid out in an arena.
+func (b *Backend[F]) budget(a *arena) (int, error) {
 	if b.limits.memory > 0 {
 		return b.limits.memory, nil
 	}
-	free, err := b.driver.Memory()
-	if err != nil {
-		return 0, b.fail("asking for free memory", err)
-	}
-	return (free + b.arena.capacity) / 16 * 15, nil
+	most, err := a.usable(b.driver)
+	return most, b.fail("asking for free memory", err)
 }
 
 // launch runs a kernel to its end.

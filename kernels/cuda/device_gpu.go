@@ -10,6 +10,17 @@ package cuda
 static CUresult largeShared(CUfunction f, int bytes) {
 	return cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
 }
+// What it binds in Go's memory, anew in every call.
+typedef struct {
+	CUresult result;
+	size_t free;
+} memory;
+static memory memoryOf(void) {
+	memory m = {0};
+	size_t total;
+	m.result = cuMemGetInfo(&m.free, &total);
+	return m;
+}
 static const char *nameOf(CUresult r) {
 	const char *name = 0;
 	cuGetErrorName(r, &name);
@@ -176,6 +187,14 @@ func Open(index int) (Driver, error) {
 	return d, nil
 }
 
+// result returns the error that a call of the driver gave, or nil.
+func result(r C.CUresult) error {
+	if r == C.CUDA_SUCCESS {
+		return nil
+	}
+	return errors.New(C.GoString(C.nameOf(r)))
+}
+
 // enter makes the device's context the one of the calling thread, until leave.
 func (d *device) enter() error {
 	runtime.LockOSThread()
@@ -197,8 +216,8 @@ func (d *device) Memory() (int, error) {
 		return 0, err
 	}
 	defer d.leave()
-	free, _, err := cu.MemInfo()
-	return int(free), err
+	m := C.memoryOf()
+	return int(m.free), result(m.result)
 }
 
 // Allocate implements Driver.
@@ -246,8 +265,8 @@ func (d *device) function(kernel string, shared int) (cu.Function, error) {
 	}
 	if shared > max(plainShared, d.shared[kernel]) {
 		// A Function is the driver's handle and nothing else.
-		if r := C.largeShared(*(*C.CUfunction)(unsafe.Pointer(&f)), C.int(shared)); r != C.CUDA_SUCCESS {
-			return f, fmt.Errorf("%d bytes of shared memory a block: %s", shared, C.GoString(C.nameOf(r)))
+		if err := result(C.largeShared(*(*C.CUfunction)(unsafe.Pointer(&f)), C.int(shared))); err != nil {
+			return f, fmt.Errorf("%d bytes of shared memory a block: %w", shared, err)
 		}
 		d.shared[kernel] = shared
 	}

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -99,6 +101,84 @@ func TestLostDevice(t *testing.T) {
 	}
 }
 
+// TestFreeMemory wants an arena to leave the driver its share of the memory, however
+// much of it what is laid out takes.
+func TestFreeMemory(t *testing.T) {
+	p := short(t, nil)
+	var used []int
+	for memory := 256 << 10; ; memory -= 8 << 10 {
+		d := &fullest{Device: cudatest.Open(t, memory, cudatest.Sources()...)}
+		free, err := d.Memory()
+		if err != nil {
+			t.Fatal(err)
+		}
+		net := network[float32](p, 50, 1)
+		if err := on[float32](d).Train(context.Background(), []*kernels.Network[float32]{net}, 1); err != nil {
+			break // it fits no longer
+		}
+		if used = append(used, d.most); d.most > free/16*15 {
+			t.Errorf("%d bytes are allocated of %d that are free", d.most, free)
+		}
+	}
+	if len(used) < 2 || used[0] <= used[len(used)-1] {
+		t.Errorf("allocations of %d bytes as the memory shrinks: the last are to be bounded by it", used)
+	}
+}
+
+// fullest remembers the largest allocation that was asked for.
+type fullest struct {
+	*cudatest.Device
+	most int
+}
+
+func (d *fullest) Allocate(bytes int) (cuda.Pointer, error) {
+	d.most = max(d.most, bytes)
+	return d.Device.Allocate(bytes)
+}
+
+// TestJobsHaveSteps wants no launch to have a job without gradient steps, whose block
+// would pass no barrier: here of a network that has failed beside others.
+func TestJobsHaveSteps(t *testing.T) {
+	d := &watched{Device: cudatest.Open(t, memory, cudatest.Sources()...)}
+	p := short(t, nil)
+	networks := func() (all []*kernels.Network[float32]) {
+		for seed := range uint64(3) {
+			all = append(all, network[float32](p, 2, seed))
+		}
+		all[1].LearningRate = math.Inf(1)
+		return all
+	}
+	got, want := networks(), networks()
+	if err := on[float32](d).Limit(cuda.Limit{Steps: 1}).Train(context.Background(), got, 3); err != nil {
+		t.Fatal(err)
+	}
+	if got[1].Err == nil {
+		t.Error("no network failed")
+	}
+	if want := [][]int64{{1, 1, 1}, {1, 1}, {1, 1}}; !slices.EqualFunc(d.steps, want, slices.Equal) {
+		t.Errorf("launches of jobs with the gradient steps %d, want %d", d.steps, want)
+	}
+	b := open[float32](t)
+	for i := range want {
+		if err := b.Train(context.Background(), want[i:i+1], 3); err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprintf("network %d: ", i), got[i], want[i])
+	}
+}
+
+// watched remembers the gradient steps of each launch's jobs.
+type watched struct {
+	*cudatest.Device
+	steps [][]int64
+}
+
+func (d *watched) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {
+	steps, err := cuda.StepsOf(d.Device, arguments)
+	d.steps = append(d.steps, steps)
+	return errors.Join(err, d.Device.Launch(kernel, grid, block, shared, arguments))
+}
+
 // TestFailingCalls makes every call of the driver fail in its turn: each comes
 // out as an *Error with its cause, and no network is changed.
 func TestFailingCalls(t *testing.T) {
@@ -122,6 +202,46 @@ func TestFailingCalls(t *testing.T) {
 			t.Errorf("call %d: %v", call, err)
 		}
 		same(t, "", net, network[float32](p, 2, 1))
+	}
+}
+
+// TestFailingPassages does the same with passages and their gradients: every call
+// comes out under one heading.
+func TestFailingPassages(t *testing.T) {
+	device := cudatest.Open(t, memory, cudatest.Sources()...)
+	net := network[float32](short(t, nil), 2, 1)
+	tapes := kernels.NewBatch[float32](2, 1)
+	tapes.Draw(net.Sampler, 5, 1)
+	passages := func(d cuda.Driver) (err error) {
+		defer func() { err, _ = recover().(error) }()
+		b := on[float32](d)
+		b.Forward(net.Theta, net.Objective, tapes.Tapes)
+		b.Backward(net.Theta, net.Objective, tapes.Tapes, 1, make([]float32, len(net.Theta)))
+		return nil
+	}
+	var headings []string
+	for call := 1; ; call++ {
+		d := &failing{Device: device, call: call}
+		err := passages(d)
+		if !d.failed {
+			if err != nil {
+				t.Error(err)
+			}
+			break
+		}
+		var e *cuda.Error
+		if !errors.As(err, &e) || !errors.Is(err, errFailing) {
+			t.Fatalf("call %d: %v", call, err)
+		}
+		if strings.Count(err.Error(), e.Device) != 1 {
+			t.Errorf("call %d: two headings: %v", call, err)
+		}
+		headings = append(headings, e.Doing)
+	}
+	for _, want := range []string{"asking for free memory", "copying to the device", "kernel n2_f32", "copying from the device"} {
+		if !slices.Contains(headings, want) {
+			t.Errorf("no call failed while %s: %q", want, headings)
+		}
 	}
 }
 
@@ -392,4 +512,93 @@ func (d *gated) Launch(kernel string, grid, block, shared int, arguments cuda.Po
 		<-d.open
 	}
 	return d.Device.Launch(kernel, grid, block, shared, arguments)
+}
+
+// TestAccesses runs every kernel on a device that checks accesses to memory: a
+// launch fails where one lies outside, is misaligned or races.
+func TestAccesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("checked accesses take many times as long")
+	}
+	d := cudatest.OpenChecked(t, 64<<20, cudatest.Sources()...)
+	for _, k := range cuda.Kernels() {
+		sizes := []int{k.N}
+		if k.N == 0 {
+			sizes = []int{7, 40, 257} // of the last, a thread has two rows
+		}
+		t.Run(k.Name, func(t *testing.T) {
+			for _, n := range sizes {
+				if k.Dtype == "f32" {
+					accesses(t, on[float32](d), n)
+				} else {
+					accesses(t, on[float64](d), n)
+				}
+			}
+		})
+	}
+	t.Run("draw", func(t *testing.T) {
+		p := short(t, func(c *task.Config) { c.Blocks, c.BlockMin, c.BlockMax = 9, 2, 30 })
+		for seed := range uint64(3) {
+			_, err32 := on[float32](d).Draw(p, task.Origin{Seed: seed, Stream: task.StreamTrain}, 200)
+			_, err64 := on[float64](d).Draw(p, task.Origin{Seed: seed, Stream: task.StreamTrain}, 200)
+			if err := errors.Join(err32, err64); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for _, kernel := range probeKernels {
+		t.Run(kernel, func(t *testing.T) {
+			p := cuda.Probe{Kernel: kernel, Threads: 64}
+			if kernel == "probe_copy" {
+				p.Bytes = 16 * 1001
+			}
+			if _, err := p.Run(d, 2); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// accesses trains networks, one of which fails, with a teacher and without, and plays
+// and differentiates passages: drawn, recorded, forced and along a teacher's.
+func accesses[F kernels.Float](t *testing.T, b *cuda.Backend[F], n int) {
+	t.Helper()
+	p := short(t, func(c *task.Config) {
+		c.Blocks, c.BlockMin, c.BlockMax, c.BlankSteps, c.MaxObservations = 1, 2, 2, 1, 3
+	})
+	teacher := network[F](p, 9, 1)
+	var nets []*kernels.Network[F]
+	for seed := range uint64(2) {
+		nets = append(nets, network[F](p, n, seed), network[F](p, n, seed))
+		nets[2*seed].Objective, nets[2*seed].Teacher = kernels.SoftCrossEntropyMean, &kernels.Teacher[F]{Shape: teacher.Shape, Theta: teacher.Theta}
+	}
+	nets[3].LearningRate = math.Inf(1)
+	if err := b.Limit(cuda.Limit{Steps: 1}).Train(context.Background(), nets, 2); err != nil {
+		t.Fatal(err)
+	}
+	theta, grad := nets[1].Theta, make([]F, len(nets[1].Theta))
+	pass := func(o kernels.Objective, change func(*kernels.Tape[F])) *kernels.Tape[F] {
+		tapes := kernels.NewBatch[F](n, 2)
+		tapes.Draw(p, 5, 1)
+		for _, tape := range tapes.Tapes {
+			change(tape)
+		}
+		b.Forward(theta, o, tapes.Tapes)
+		b.Backward(theta, o, tapes.Tapes, 1, grad)
+		return tapes.Tapes[0]
+	}
+	lead := pass(kernels.CrossEntropyMean, func(*kernels.Tape[F]) {})
+	pass(kernels.QLogMean(.3), func(tape *kernels.Tape[F]) { tape.Session.Record() })
+	pass(kernels.SoftCrossEntropyMean, func(tape *kernels.Tape[F]) { tape.Teacher = lead })
+	d := &kernels.Decisions{}
+	for at := range lead.T {
+		d.Trial = append(d.Trial, int64(lead.Trial[at]))
+		d.Step = append(d.Step, int64(lead.Step[at]))
+		d.Feedback = append(d.Feedback, float64(lead.Feedback[at]))
+	}
+	tapes := kernels.NewBatch[F](n, 1)
+	tapes.Draw(p, 5, 1)
+	tapes.Tapes[0].Forced = d
+	b.Forward(theta, kernels.ProbabilityMean, tapes.Tapes)
+	b.Backward(theta, kernels.ProbabilityMean, tapes.Tapes, 1, grad)
 }

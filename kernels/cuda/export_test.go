@@ -119,6 +119,20 @@ func (b *Backend[F]) Draw(p *task.Sampler, o task.Origin, most int) (s Drawn, er
 	return s, c.err
 }
 
+// StepsOf returns the gradient steps that each job of a launch of training has to do.
+func StepsOf(d Driver, launched Pointer) ([]int64, error) {
+	c := copies{driver: d}
+	args := make([]arguments, 1)
+	download(&c, args, launched)
+	jobs := make([]job, args[0].Jobs)
+	download(&c, jobs, args[0].Job)
+	var steps []int64
+	for _, j := range jobs {
+		steps = append(steps, j.Steps)
+	}
+	return steps, c.err
+}
+
 // ArchitectureFor is architectureFor.
 func ArchitectureFor(major, minor int) (string, bool) { return architectureFor(major, minor) }
 

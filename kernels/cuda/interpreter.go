@@ -418,7 +418,7 @@ func truth(b bool) int64 {
 // memory holds, and reads what came of it.
 func (i *Interpreter[F]) launch() {
 	b, a, c := i.backend, &i.arena, &i.copies
-	free, err := b.memory(a)
+	free, err := b.budget(a)
 	must(err)
 	blocks, uploaded := len(i.going), 0
 	for ; ; blocks /= 2 {
@@ -464,15 +464,6 @@ func (i *Interpreter[F]) launch() {
 	}
 	must(b.fail("copying from the device", c.err))
 	i.going = on
-}
-
-// memory returns the bytes that an arena may have: what is free, with its own.
-func (b *Backend[F]) memory(a *arena) (int, error) {
-	if b.limits.memory > 0 {
-		return b.limits.memory, nil
-	}
-	free, err := b.driver.Memory()
-	return (free + a.capacity) / 16 * 15, b.fail("asking for free memory", err)
 }
 
 // read takes over what a launch made of a passage.

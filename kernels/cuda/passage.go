@@ -163,7 +163,7 @@ func (b *Backend[F]) waves(o kernels.Objective, mode int64, scale F) error {
 	if err := checkN(p.n); err != nil {
 		return b.fail("a passage", err)
 	}
-	memory, err := b.budget()
+	memory, err := b.budget(&b.arena)
 	if err != nil {
 		return err
 	}
@@ -396,11 +396,11 @@ func (b *Backend[F]) passages() error {
 				upload(c, s.Hidden, t.Hidden[t.T*n:(t.T+1)*n])
 			}
 		}
-		if c.err == nil {
-			c.err = b.run()
-		}
 		if c.err != nil {
 			return b.fail("copying to the device", c.err)
+		}
+		if err := b.run(); err != nil {
+			return err
 		}
 		more = false
 		for i, t := range p.tapes {

@@ -79,8 +79,10 @@ type group[F kernels.Float] struct {
 	room    int // RNN steps of the longest session
 
 	jobs             []job
+	going            []int // networks of the launch: those that have gradient steps left
+	launched         []job // of each
 	args, jobPointer Pointer
-	argsAt, jobsAt   int
+	argsAt           int
 	statesAt, recsAt []Pointer
 	uploaded         int
 }
@@ -91,7 +93,7 @@ type before struct{ step, records int }
 // fit takes as many of the networks as fit into the memory and returns their
 // number.
 func (g *group[F]) fit(networks []*kernels.Network[F]) (int, error) {
-	memory, err := g.budget()
+	memory, err := g.budget(&g.arena)
 	if err != nil {
 		return 0, err
 	}
@@ -141,7 +143,7 @@ func (g *group[F]) lay(a *arena) {
 	var slotsAt int
 	var slotPointer Pointer
 	g.args, g.argsAt = a.take(sizeOf[arguments](1))
-	g.jobPointer, g.jobsAt = a.take(sizeOf[job](len(g.networks)))
+	g.jobPointer, _ = a.take(sizeOf[job](len(g.networks)))
 	slotPointer, slotsAt = a.take(sizeOf[slot](g.grid))
 	samplers := map[*task.Sampler]Pointer{}
 	teachers := map[*kernels.Teacher[F]]Pointer{}
@@ -179,7 +181,7 @@ func (g *group[F]) lay(a *arena) {
 		}
 	}
 	if !a.measures {
-		view[arguments](a, g.argsAt, 1)[0] = arguments{Mode: modeTrain, Jobs: int64(len(g.networks)), Job: g.jobPointer, Slot: slotPointer}
+		view[arguments](a, g.argsAt, 1)[0] = arguments{Mode: modeTrain, Job: g.jobPointer, Slot: slotPointer}
 	}
 }
 
@@ -244,39 +246,35 @@ func (g *group[F]) train(ctx context.Context) error {
 // has gradient steps left.
 func (g *group[F]) launch() (active bool, err error) {
 	a := &g.arena
-	going := 0
+	g.going, g.launched = g.going[:0], g.launched[:0]
 	for i, net := range g.networks {
-		j := &g.jobs[i]
 		left := g.before[i].step + g.steps - net.Step
-		if net.Err != nil {
-			left = 0
+		if net.Err != nil || left < 1 {
+			continue // the kernel wants a gradient step of a job: the barriers are there
 		}
+		j := g.jobs[i]
 		j.Steps = int64(min(left, g.records))
 		if g.limits.steps > 0 {
 			j.Steps = min(j.Steps, int64(g.limits.steps))
 		}
-		if left > 0 {
-			going++
-		}
+		g.going, g.launched = append(g.going, i), append(g.launched, j)
 	}
-	waves := (going + g.grid - 1) / g.grid
+	waves := (len(g.going) + g.grid - 1) / g.grid
 	args := view[arguments](a, g.argsAt, 1)
-	args[0].Quantum = uint64(g.limits.launch / time.Duration(max(waves, 1)))
+	args[0].Jobs, args[0].Quantum = int64(len(g.going)), uint64(g.limits.launch/time.Duration(max(waves, 1)))
 	c := copies{driver: g.driver}
 	upload(&c, g.args, args)
-	upload(&c, g.jobPointer, g.jobs)
+	upload(&c, g.jobPointer, g.launched)
 	if c.err != nil {
 		return false, g.fail("copying to the device", c.err)
 	}
 	if err := g.Backend.launch(g.kernel, g.grid, g.hidden, g.teacher, g.args); err != nil {
 		return false, err
 	}
-	download(&c, g.jobs, g.jobPointer)
-	for i, net := range g.networks {
-		if g.jobs[i].Steps == 0 {
-			continue
-		}
-		left, err := g.read(&c, i, net)
+	download(&c, g.launched, g.jobPointer)
+	for k, i := range g.going {
+		g.jobs[i] = g.launched[k]
+		left, err := g.read(&c, i, g.networks[i])
 		if err != nil {
 			return false, err
 		}

@@ -19,6 +19,10 @@ import (
 // flags compile a source; none lets the compiler fuse or reorder arithmetic.
 var flags = []string{"-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-Wall", "-Wno-unknown-pragmas"}
 
+// checked compiles a source for emulation/checks.cpp, which the linker is to place
+// below 4 GiB.
+var checked, checkedLink = []string{"-O1", "-g1", "-fsanitize=thread,alignment"}, []string{"-no-pie"}
+
 // Compiler returns the host's C++ compiler. It skips the test, and says what is
 // not tested, where there is none.
 func Compiler(tb testing.TB) string {
@@ -38,13 +42,13 @@ func here() string {
 	return filepath.Dir(file)
 }
 
-// build compiles the emulator with the given kernel sources into the module's
-// build folder, unless a program of the same sources is there, and returns its
-// path.
-func build(tb testing.TB, sources []string) string {
+// build compiles the emulator with the given kernel sources, checks included or
+// not, into the module's build folder, unless a program of the same sources is
+// there, and returns its path.
+func build(tb testing.TB, checks bool, sources []string) string {
 	tb.Helper()
 	compiler := Compiler(tb)
-	path, err := buildOnce(compiler, sources)
+	path, err := buildOnce(compiler, checks, sources)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,11 +57,11 @@ func build(tb testing.TB, sources []string) string {
 
 var building sync.Mutex
 
-func buildOnce(compiler string, sources []string) (string, error) {
+func buildOnce(compiler string, checks bool, sources []string) (string, error) {
 	building.Lock()
 	defer building.Unlock()
 	folder := filepath.Join(here(), "..", "..", "..", "build", "emulator")
-	name, err := hash(compiler, sources)
+	name, err := hash(compiler, checks, sources)
 	if err != nil {
 		return "", err
 	}
@@ -73,12 +77,22 @@ func buildOnce(compiler string, sources []string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	objects := make([]string, len(sources)+1)
+	emulator := []string{filepath.Join(here(), "emulation", "emulator.cpp")}
+	var kernelFlags, link []string
+	if checks {
+		emulator = append(emulator, filepath.Join(here(), "emulation", "checks.cpp"))
+		kernelFlags, link = checked, checkedLink
+	}
+	objects := make([]string, len(sources)+len(emulator))
 	failures := make([]error, len(objects))
 	var compiling sync.WaitGroup
-	for i, source := range append(slices.Clone(sources), filepath.Join(here(), "emulation", "emulator.cpp")) {
+	for i, source := range slices.Concat(sources, emulator) {
 		objects[i] = filepath.Join(work, fmt.Sprint(i, ".o"))
-		arguments := append(slices.Clone(flags), "-I", filepath.Join(here(), "emulation"), "-include", "emulation.h", "-x", "c++", "-c", source, "-o", objects[i])
+		arguments := slices.Clone(flags)
+		if i < len(sources) {
+			arguments = append(arguments, kernelFlags...)
+		}
+		arguments = append(arguments, "-I", filepath.Join(here(), "emulation"), "-include", "emulation.h", "-x", "c++", "-c", source, "-o", objects[i])
 		compiling.Go(func() { failures[i] = command(compiler, arguments...) })
 	}
 	compiling.Wait()
@@ -88,7 +102,7 @@ func buildOnce(compiler string, sources []string) (string, error) {
 		}
 	}
 	program := filepath.Join(work, "emulator")
-	if err := command(compiler, append([]string{"-o", program}, objects...)...); err != nil {
+	if err := command(compiler, slices.Concat([]string{"-o", program}, link, objects)...); err != nil {
 		return "", err
 	}
 	return path, os.Rename(program, path)
@@ -103,9 +117,12 @@ func command(name string, arguments ...string) error {
 }
 
 // hash names a program by all that it is made of.
-func hash(compiler string, sources []string) (string, error) {
+func hash(compiler string, checks bool, sources []string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, compiler, flags, sources)
+	if checks {
+		fmt.Fprintln(h, checked, checkedLink)
+	}
 	var files []string
 	for _, pattern := range []string{"../src/*.cu*", "emulation/*"} {
 		match, err := filepath.Glob(filepath.Join(here(), pattern))

@@ -12,11 +12,11 @@ import (
 	"radd/kernels/cuda"
 )
 
-// open returns a device with the kernels of testdata/faults.cu and a program
+// faulty returns a device with the kernels of testdata/faults.cu and a program
 // that the test need not find in order at its end.
-func open(t *testing.T) *Device {
+func faulty(t *testing.T, checks bool) *Device {
 	t.Helper()
-	path := build(t, []string{filepath.Join(here(), "testdata", "faults.cu")})
+	path := build(t, checks, []string{filepath.Join(here(), "testdata", "faults.cu")})
 	d, err := start(path, t.TempDir(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -41,13 +41,18 @@ func launch(t *testing.T, d *Device, kernel string) (cuda.Pointer, []byte, error
 	if err := d.Upload(p, got); err != nil {
 		t.Fatal(err)
 	}
-	if err = d.Launch(kernel, 1, threads, shared, p); err == nil {
-		err = d.Synchronise()
-	}
+	err = run(d, kernel, 1, p)
 	if err == nil {
 		err = d.Download(got, p)
 	}
 	return p, got, err
+}
+
+func run(d *Device, kernel string, blocks int, p cuda.Pointer) error {
+	if err := d.Launch(kernel, blocks, threads, shared, p); err != nil {
+		return err
+	}
+	return d.Synchronise()
 }
 
 // TestFaults wants every fault to be found, and told.
@@ -62,7 +67,7 @@ func TestFaults(t *testing.T) {
 		"no_such_kernel":       "cannot launch no_such_kernel",
 	} {
 		t.Run(kernel, func(t *testing.T) {
-			d := open(t)
+			d := faulty(t, false)
 			_, _, err := launch(t, d, kernel)
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %q", err, want)
@@ -77,7 +82,7 @@ func TestFaults(t *testing.T) {
 		"before_memory": "a kernel wrote 8 bytes before its memory",
 	} {
 		t.Run(kernel, func(t *testing.T) {
-			d := open(t)
+			d := faulty(t, false)
 			p, _, err := launch(t, d, kernel)
 			if err != nil {
 				t.Fatal(err)
@@ -92,11 +97,75 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestChecks wants the checks of accesses to find what the emulation alone does not,
+// to say where it is, and to find nothing where nothing is.
+func TestChecks(t *testing.T) {
+	const noBarrier = "with no barrier between them"
+	for kernel, want := range map[string]string{
+		"reads_what_others_write":    noBarrier,
+		"writes_what_others_read":    noBarrier,
+		"all_write":                  noBarrier,
+		"shuffle_for_a_barrier":      noBarrier,
+		"warp_barrier_for_the_block": noBarrier,
+		"race_in_memory":             noBarrier,
+		"race_of_blocks":             "of another block wrote",
+		"behind_shared":              "1 bytes of shared memory from 512 on, of 512",
+		"reads_behind_shared":        "1 bytes of shared memory from 512 on, of 512",
+		"before_shared":              "which are not allocated",
+		"behind_memory":              "which are not allocated",
+		"reads_behind_memory":        "which are not allocated",
+		"partly_behind_memory":       "which are not allocated",
+		"before_memory":              "which are not allocated",
+		"null":                       "writes at faults.cu:66 8 bytes at 0x8, which are not allocated",
+		"anothers_stack":             "which are not allocated",
+		"misaligned_in_shared":       "no multiple of 16",
+		"misaligned_in_memory":       "no multiple of 16",
+		"two_barriers":               "a barrier reached at different lines",
+	} {
+		t.Run(kernel, func(t *testing.T) {
+			d := faulty(t, true)
+			p, err := d.Allocate(8 * words)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Upload(p, make([]byte, 8*words)); err != nil {
+				t.Fatal(err)
+			}
+			err = run(d, kernel, 2, p)
+			t.Log(err)
+			if err == nil || !strings.Contains(err.Error(), want) || want == noBarrier && strings.Count(err.Error(), " at faults.cu:") != 2 {
+				t.Errorf("%v, want %q and where", err, want)
+			}
+		})
+	}
+	d := faulty(t, true)
+	defer d.Close()
+	for range 3 {
+		p, _, err := launch(t, d, "sum")
+		if err == nil {
+			err = run(d, "ordered", 2, p)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := d.Allocate(8 * words)
+	if err == nil {
+		err = d.Free(p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run(d, "order", 1, p); err == nil || !strings.Contains(err.Error(), "which are not allocated") {
+		t.Errorf("memory that was freed: %v", err)
+	}
+}
+
 // TestEmulation wants sums over shared memory and shuffles to be right, threads
 // to run in another order every time, and memory that was not written to be no
 // number.
 func TestEmulation(t *testing.T) {
-	d := open(t)
+	d := faulty(t, false)
 	defer func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
@@ -138,7 +207,7 @@ func TestEmulation(t *testing.T) {
 
 // TestMemory allocates until the memory is full, frees and allocates again.
 func TestMemory(t *testing.T) {
-	d := open(t)
+	d := faulty(t, false)
 	var all []cuda.Pointer
 	for {
 		p, err := d.Allocate(100_000)

@@ -25,8 +25,8 @@ extern unsigned char *shared_memory;
 // gave a true predicate.
 int block_barrier(int line, bool predicate);
 // exchange waits for the 32 lanes of the warp and returns the value that the
-// lane `from` gave.
-uint64_t exchange(int line, uint64_t value, int from);
+// lane `from` gave. It orders the lanes' memory or, as a shuffle, does not.
+uint64_t exchange(int line, uint64_t value, int from, bool orders);
 unsigned long long nanoseconds();
 
 typedef void (*Function)(void *arguments);
@@ -41,7 +41,7 @@ template <typename T> inline T shuffle(int line, T value, int from) {
   static_assert(sizeof(T) <= 8, "a shuffle moves up to 8 bytes");
   uint64_t word = 0;
   __builtin_memcpy(&word, &value, sizeof(T));
-  word = exchange(line, word, from);
+  word = exchange(line, word, from, false);
   __builtin_memcpy(&value, &word, sizeof(T));
   return value;
 }
@@ -51,15 +51,11 @@ extern emulation::Index threadIdx, blockIdx, blockDim, gridDim;
 
 #define __syncthreads() ((void)emulation::block_barrier(__LINE__, false))
 #define __syncthreads_or(p) (emulation::block_barrier(__LINE__, (p)) != 0)
-#define __syncwarp() ((void)emulation::exchange(__LINE__, 0, 0))
+#define __syncwarp() ((void)emulation::exchange(__LINE__, 0, 0, true))
 #define __shfl_sync(mask, value, from) emulation::shuffle(__LINE__, (value), (from))
 #define __shfl_xor_sync(mask, value, bit) emulation::shuffle(__LINE__, (value), int(threadIdx.x % 32) ^ (bit))
 
-inline unsigned long long atomicAdd(unsigned long long *p, unsigned long long v) {
-  unsigned long long old = *p;
-  *p = old + v;
-  return old;
-}
+unsigned long long atomicAdd(unsigned long long *p, unsigned long long v);
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 inline float __fadd_rn(float a, float b) { return a + b; }

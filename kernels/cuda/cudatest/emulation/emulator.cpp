@@ -1,9 +1,10 @@
 // The emulated device as a program. It maps the file that stands for device
 // memory, says at which address, and then takes launches from standard input:
-// a Launch each, answered by one byte when the kernel has ended.
+// a Launch each, then the areas of memory that are allocated, answered by one byte
+// when the kernel has ended.
 //
 //	emulator FILE BYTES SEED
-#include "emulation.h"
+#include "emulator.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,12 +15,18 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 emulation::Index threadIdx, blockIdx, blockDim, gridDim;
 
+unsigned long long atomicAdd(unsigned long long *p, unsigned long long v) {
+  const unsigned long long old = *p;
+  *p = old + v;
+  return old;
+}
+
 namespace emulation {
 unsigned char *shared_memory;
+Ground ground;
 
 static Kernel *kernels;
 Kernel::Kernel(const char *name, Function function) : name(name), function(function), next(kernels) { kernels = this; }
@@ -29,8 +36,6 @@ unsigned long long nanoseconds() {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
-
-const int MOST_THREADS = 1024, STACK = 256 << 10, SHARED = 227 << 10, GUARD = 4096;
 
 enum State { RUNNABLE, AT_BLOCK_BARRIER, AT_WARP_BARRIER, EXITED };
 struct Fibre {
@@ -104,13 +109,14 @@ int block_barrier(int line, bool predicate) {
       if (fibre[i].state != AT_BLOCK_BARRIER || fibre[i].line != line) fail("a barrier reached at different lines");
     result = trues;
     arrived = trues = 0;
+    ground.met = ++ground.now;
     for (int i = 0; i < threads; i++) make_runnable(i);
   }
   if (!_setjmp(fibre[current].resume)) leave();
   return result;
 }
 
-uint64_t exchange(int line, uint64_t value, int from) {
+uint64_t exchange(int line, uint64_t value, int from, bool orders) {
   wait(AT_WARP_BARRIER, line);
   const int first = current / 32 * 32;
   Warp &w = warp[current / 32];
@@ -120,6 +126,7 @@ uint64_t exchange(int line, uint64_t value, int from) {
     for (int i = first; i < first + 32; i++)
       if (fibre[i].state != AT_WARP_BARRIER || fibre[i].line != line) fail("a shuffle reached at different lines");
     w.arrived = 0;
+    if (orders) ground.warp_met[current / 32] = ++ground.now;
     for (int i = first; i < first + 32; i++) make_runnable(i);
   }
   if (!_setjmp(fibre[current].resume)) leave();
@@ -147,8 +154,7 @@ static void start(int count) {
     Fibre &f = fibre[started];
     current = started;
     getcontext(&f.start);
-    f.start.uc_stack.ss_sp = mmap(nullptr, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (f.start.uc_stack.ss_sp == MAP_FAILED) fail("no memory for a fibre's stack");
+    f.start.uc_stack.ss_sp = ground.stacks + size_t(started) * STACK;
     f.start.uc_stack.ss_size = STACK;
     f.start.uc_link = nullptr;
     makecontext(&f.start, trampoline, 0);
@@ -158,6 +164,9 @@ static void start(int count) {
 
 static void run_block(size_t shared) {
   memset(shared_memory, 0xff, shared + GUARD); // no number: what a block has not written shows
+  ground.shared = shared;
+  ground.block++;
+  ground.begun = ground.met = ++ground.now;
   runnables = arrived = trues = 0;
   live = threads;
   for (int i = 0; i < threads; i++) {
@@ -176,12 +185,12 @@ static void run_block(size_t shared) {
 
 struct Launch {
   char name[64];
-  uint64_t grid, block, shared, arguments;
+  uint64_t grid, block, shared, arguments, areas;
 };
 
-static bool receive(Launch *l) {
-  for (size_t at = 0; at < sizeof *l;) {
-    const ssize_t n = read(0, (char *)l + at, sizeof *l - at);
+static bool receive(void *to, size_t bytes) {
+  for (size_t at = 0; at < bytes;) {
+    const ssize_t n = read(0, (char *)to + at, bytes - at);
     if (n <= 0) return false;
     at += n;
   }
@@ -191,10 +200,14 @@ static bool receive(Launch *l) {
 static int serve(const char *path, size_t bytes) {
   const int file = open(path, O_RDWR);
   void *base = file < 0 ? MAP_FAILED : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (base == MAP_FAILED) {
+  void *stacks = mmap(nullptr, size_t(MOST_THREADS) * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED || stacks == MAP_FAILED) {
     perror(path);
     return 1;
   }
+  ground.memory = (unsigned char *)base;
+  ground.bytes = bytes;
+  ground.stacks = (unsigned char *)stacks;
   void *memory;
   if (posix_memalign(&memory, 256, SHARED + GUARD)) return 1;
   shared_memory = (unsigned char *)memory;
@@ -203,7 +216,10 @@ static int serve(const char *path, size_t bytes) {
   printf("\n");
   fflush(stdout);
   Launch l;
-  while (receive(&l)) {
+  while (receive(&l, sizeof l)) {
+    ground.areas.resize(l.areas);
+    if (!receive(ground.areas.data(), l.areas * sizeof(Area))) break;
+    ground.launch = ++ground.now;
     Kernel *k = kernels;
     while (k && strncmp(k->name, l.name, sizeof l.name)) k = k->next;
     if (!k || l.block % 32 || l.block > MOST_THREADS || l.shared > SHARED) {
