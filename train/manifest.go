@@ -45,7 +45,7 @@ func (t *training[F]) writeManifest(weights []byte) error {
 		Modules:       map[string]string{},
 		Platform:      runtime.GOOS + "/" + runtime.GOARCH,
 		Cores:         runtime.NumCPU(),
-		ComputedBy:    t.info,
+		ComputedBy:    t.state.Info,
 		InitSHA256:    t.cfg.InitSHA256,
 		GradientStep:  t.net.Step,
 	}
@@ -55,11 +55,7 @@ func (t *training[F]) writeManifest(weights []byte) error {
 			m.Modules[d.Path] = d.Version
 		}
 	}
-	text, err := t.cfg.YAML()
-	if err != nil {
-		return err
-	}
-	m.ConfigSHA256 = sum(text)
+	m.ConfigSHA256 = sum(t.config)
 	if weights != nil {
 		m.WeightsSHA256 = sum(weights)
 	}
@@ -68,6 +64,14 @@ func (t *training[F]) writeManifest(weights []byte) error {
 		return err
 	}
 	return t.keep(manifestFile, append(data, '\n'))
+}
+
+// manifestOf reports whether the folder's manifest is of the network's gradient
+// step and weights.
+func (t *training[F]) manifestOf(weights []byte) bool {
+	var m Manifest
+	data, err := readBytes(t.FS, filepath.Join(t.dir, manifestFile))
+	return err == nil && json.Unmarshal(data, &m) == nil && m.GradientStep == t.net.Step && m.WeightsSHA256 == sum(weights)
 }
 
 func sum(data []byte) string {
