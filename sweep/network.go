@@ -40,6 +40,9 @@ func (n *Network) Folder(dir string) error {
 	if err != nil {
 		return err
 	}
+	if e == nil {
+		return a.lacks(n.Name)
+	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -55,6 +58,9 @@ func (n *Network) Weights() (train.Weights, error) {
 	}
 	defer a.Close()
 	data, err := a.read(n.Name, weightsFile)
+	if err == nil && data == nil {
+		err = a.lacks(n.Name)
+	}
 	if err != nil {
 		return w, err
 	}

@@ -136,7 +136,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	close(ended)
 	helpers.Wait()
 	for _, w := range r.open { // those that were not finished
-		err = errors.Join(err, w.save(), w.claim.release())
+		err = errors.Join(err, w.save(), w.claim.release(), w.fleet.Close())
 	}
 	if cause := context.Cause(inner); cause != nil && ctx.Err() == nil {
 		err = errors.Join(cause, err)
@@ -278,7 +278,7 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	w := &openShard{runner: r, shard: sh, claim: c, saved: time.Now()}
 	var err error
 	if w.configs, err = sh.configs(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.release())
 	}
 	w.entries, w.before, w.left = make([]*entry, len(w.configs)), make([]float64, len(w.configs)), len(w.configs)
 	w.due = time.Duration(w.configs[0].CheckpointMinutes * float64(time.Minute))
@@ -293,6 +293,15 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	}
 	if w.fleet, err = train.OpenFleet(w.configs, resume, log); err != nil {
 		return nil, errors.Join(err, c.release())
+	}
+	again := 0
+	for i, from := range resume {
+		if from != nil && w.fleet.State(i).GradientSteps == 0 {
+			again++
+		}
+	}
+	if again > 0 {
+		r.Log.Warn("networks begin again: the shard's checkpoint is of another device or instruction set", "shard", sh.id, "networks", again)
 	}
 	r.mu.Lock()
 	r.open[sh.id] = w

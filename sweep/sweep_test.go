@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,8 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/parquet"
+	"radd/kernels/cpu"
 	"radd/task"
 	"radd/train"
 )
@@ -270,8 +273,17 @@ func TestOtherNames(t *testing.T) {
 	}
 	defer a.Close()
 	var r Result
-	if err := a.json("n4-of-old", resultFile, &r); !input.Is(err) || !strings.Contains(err.Error(), "version") {
-		t.Errorf("error %v", err)
+	list, _, err := s.Finished()
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := list[0]
+	renamed.Name, renamed.Config.Seed = "n4-of-old", 99
+	_, weights := renamed.Weights()
+	for _, err := range []error{a.json("n4-of-old", resultFile, &r), renamed.Folder(filepath.Join(t.TempDir(), "run")), weights} {
+		if !input.Is(err) || !strings.Contains(err.Error(), "version") {
+			t.Errorf("error %v", err)
+		}
 	}
 }
 
@@ -463,6 +475,34 @@ func TestLatecomer(t *testing.T) {
 	}
 }
 
+// Where a shard cannot be opened, its claim is given up.
+func TestClaimGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	c := train.DefaultConfig()
+	c.Hidden, c.GradientSteps, c.Device, c.Task.Blocks = 4, 1, "cpu", 1
+	var files []string
+	for i := range 2 {
+		run := filepath.Join(dir, fmt.Sprint("run", i))
+		if _, err := train.Run(context.Background(), run, c, train.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(run, weightsFile))
+	}
+	s := open(t, dir, tiny+bare+fmt.Sprintf("grid: {init: [%s, %s]}\nshard: 2\n", files[0], files[1]))
+	if err := s.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(files[1]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(context.Background(), Options{}); !input.Is(err) || !strings.Contains(err.Error(), files[1]) {
+		t.Errorf("error %v, want one of input that names the file", err)
+	}
+	if claims, err := s.listed(claimsDir, ".json"); err != nil || len(claims) != 0 {
+		t.Errorf("claims %v are left, error %v", claims, err)
+	}
+}
+
 // What kills its program again and again is found, and fails alone.
 func TestKiller(t *testing.T) {
 	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..4}\nshard: 4\n")
@@ -508,6 +548,33 @@ func TestStopped(t *testing.T) {
 	sameTables(t, tables(t, s), tables(t, other))
 	if stops == 0 {
 		t.Error("it was never stopped")
+	}
+}
+
+// A checkpoint of another instruction set is not gone on with, which is said.
+func TestStoppedElsewhere(t *testing.T) {
+	if cpu.Supported()[0] == cpu.Generic {
+		t.Skip("there is one instruction set only")
+	}
+	s := open(t, t.TempDir(), tiny+bare+"grid: {gradient-steps: [2000]}\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := s.Run(ctx, Options{Report: func(p Progress) {
+		if now := strings.Join(p.Now, ""); strings.Contains(now, " 50 of 2000") {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	t.Setenv(cpu.Variable, string(cpu.Generic))
+	var messages bytes.Buffer
+	sum, err := s.Run(context.Background(), Options{Log: slog.New(slog.NewTextHandler(&messages, nil))})
+	if err != nil || sum.Trained != 1 || sum.Continued != 0 || !strings.Contains(messages.String(), "begin again") {
+		t.Errorf("%+v, %v:\n%s", sum, err, messages.String())
+	}
+	if list, _, err := s.Finished(); err != nil || list[0].Result.Training.ISA != string(cpu.Generic) {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
 
@@ -558,6 +625,39 @@ func TestMemory(t *testing.T) {
 	const slack = 2 << 20 // bytes: the garbage of a moment
 	if many > few+slack {
 		t.Errorf("%d bytes with 200 networks, %d with 2,000", few, many)
+	}
+}
+
+// Blocks that do not follow one another are refused.
+func TestPlayedBlocks(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	c := train.DefaultConfig()
+	c.Hidden, c.GradientSteps, c.Device, c.Task.Blocks = 2, 1, "cpu", 1
+	if _, err := train.Run(context.Background(), run, c, train.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	cfg := train.DefaultRolloutConfig()
+	cfg.Blocks, cfg.Device = 2, "cpu"
+	s, err := train.RolloutOfRun(context.Background(), run, cfg, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, blocks := range [][]int64{{1}, {0, 2}, {0, 1, 0}, {-1}} {
+		err := atomicfs.WriteFile(atomicfs.OS, filepath.Join(s.Out, trialsFile), func(w io.Writer) error {
+			rows := parquet.NewWriter[train.TrialRow](w)
+			for _, block := range blocks {
+				if err := rows.Write(train.TrialRow{Block: block}); err != nil {
+					return err
+				}
+			}
+			return rows.Close()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readPlayed(context.Background(), run, train.Options{}); !input.Is(err) {
+			t.Errorf("blocks %v: error %v, want one of input", blocks, err)
+		}
 	}
 }
 
@@ -687,6 +787,35 @@ func TestLengths(t *testing.T) {
 	}
 	if list, missing, err := s.Finished(); err != nil || missing != 0 || len(list) != 6*len(alone) {
 		t.Errorf("%d networks, %d missing, error %v", len(list), missing, err)
+	}
+}
+
+// A longer network goes on from the longest that was trained on its own instruction
+// set, and only then counts as one that went on.
+func TestLengthsElsewhere(t *testing.T) {
+	if cpu.Supported()[0] == cpu.Generic {
+		t.Skip("there is one instruction set only")
+	}
+	dir := t.TempDir()
+	on := func(isa cpu.ISA, steps string, trained, continued int) *Sweep {
+		t.Setenv(cpu.Variable, string(isa))
+		s := open(t, dir, tiny+bare+"grid: {seed: 1..2, gradient-steps: "+steps+"}\nshard: 2\n")
+		sum, err := s.Run(context.Background(), Options{Jobs: 1}) // one after the other, shorter ones first
+		if err != nil || sum.Trained != trained || sum.Continued != continued || sum.Kernels <= 0 {
+			t.Errorf("%s steps on %s: %+v, %v, want %d trained, %d of them continued", steps, isa, sum, err, trained, continued)
+		}
+		return s
+	}
+	fastest := cpu.Supported()[0]
+	on(fastest, "[5, 6]", 4, 2)
+	on(cpu.Generic, "[5, 6, 7]", 2, 0)
+	got := tables(t, on(fastest, "[5, 6, 7, 9]", 2, 2))
+	alone := open(t, t.TempDir(), strings.Replace(tiny, "gradient-steps: 20", "gradient-steps: 9", 1)+bare+"grid: {seed: 1..2}\n")
+	run(t, alone)
+	for line := range strings.Lines(tables(t, alone)["networks.csv"]) {
+		if !strings.Contains(got["networks.csv"], line) {
+			t.Errorf("%q is not there", line)
+		}
 	}
 }
 

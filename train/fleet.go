@@ -43,7 +43,8 @@ type Fleet interface {
 	State(network int) FleetState
 
 	// Resume brings a network that has not begun to where the snapshot is, that
-	// of a run of the same configuration but for its length.
+	// of a run of the same configuration but for its length. One of another device
+	// or instruction set it leaves at its start.
 	Resume(network int, from *Snapshot) error
 
 	// Snapshot returns the network as files.
