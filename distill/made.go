@@ -49,6 +49,9 @@ func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, 
 			return err
 		}
 	}
+	if _, err := vanilla(run); err != nil {
+		return err
+	}
 	rollout, err := train.RolloutMade(ctx, run, opt)
 	if err != nil {
 		return err
@@ -79,6 +82,16 @@ func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, 
 		defer f.Close()
 		return fill(staging, rollout, f)
 	})
+}
+
+// vanilla returns a run's configuration, or an *input.Error where there is none or
+// its network's cell is not rnn.
+func vanilla(run string) (train.Config, error) {
+	cfg, err := train.ReadRunConfig(run)
+	if err == nil {
+		err = train.Vanilla(run, cfg.Cell)
+	}
+	return cfg, err
 }
 
 // ofTrajectory makes something of a trajectory file into the folder out, absent
