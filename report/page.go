@@ -306,6 +306,12 @@ func (r *Run) facts() []fact {
 // missing says what would show more, and the command that makes it.
 func (r *Run) missing() []string {
 	var list []string
+	if r.Config.Cell != "rnn" { // the rest is of vanilla networks
+		if r.Rollout == nil {
+			list = append(list, "How it plays: radd rollout --run "+quote(r.Dir))
+		}
+		return list
+	}
 	if r.Analysis == nil {
 		list = append(list, "Behaviour, state space and dynamics: radd analyze --run "+quote(r.Dir))
 	}

@@ -113,6 +113,20 @@ func IsRun(dir string) bool {
 	return err == nil
 }
 
+// Finished reports whether the network of the run in dir has taken all its gradient
+// steps: what its weights say, and those of another program say nothing else.
+func Finished(dir string) (bool, error) {
+	c, err := ReadRunConfig(dir)
+	if err != nil {
+		return false, err
+	}
+	meta, err := kernels.ReadMeta(filepath.Join(dir, weightsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return meta["gradient_step"] == "" || meta["gradient_step"] == strconv.Itoa(c.GradientSteps), err
+}
+
 // InFile names the file in an *input.Error that does not name one yet.
 func InFile(path string, err error) error {
 	var e *input.Error

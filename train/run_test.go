@@ -355,6 +355,39 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// A run is finished when its weights are: its manifest may be of a run that goes on,
+// or missing.
+func TestFinished(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := small()
+	want := func(when string, want bool) {
+		t.Helper()
+		if is, err := Finished(dir); is != want || err != nil {
+			t.Errorf("%s: finished %v, error %v", when, is, err)
+		}
+	}
+	stop := func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := Run(ctx, dir, c, Options{Resume: true, Report: func(State) { cancel() }})
+		if !errors.Is(err, ErrStopped) {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	want("stopped", false)
+	stop()
+	want("stopped again", false)
+	mustRun(t, dir, c, Options{Resume: true})
+	want("at its end", true)
+	os.Remove(filepath.Join(dir, manifestFile))
+	want("without a manifest", true)
+	os.Remove(filepath.Join(dir, weightsFile))
+	want("without weights", false)
+	if _, err := Finished(t.TempDir()); !input.Is(err) {
+		t.Errorf("of no run: %v", err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	full := t.TempDir()
 	os.WriteFile(filepath.Join(full, "notes.txt"), []byte("mine"), 0o644)
