@@ -81,21 +81,13 @@ func (r *Result) figures() (names []string, values []float64) {
 			add(fmt.Sprintf("radd_%s.%s.free_run_r2", readout, row), at(s.FreeRunR2, i))
 			add(fmt.Sprintf("radd_%s.%s.held_out_r2", readout, row), at(s.HeldOutR2, i))
 			add(fmt.Sprintf("radd_%s.%s.held_out_free_run_r2", readout, row), at(s.HeldOutFreeRunR2, i))
-			add(fmt.Sprintf("radd_%s.%s.scale", readout, row), at(ratios(s.Scale), i))
+			add(fmt.Sprintf("radd_%s.%s.scale", readout, row), at(task.Ratios(s.Scale), i))
 		}
 		add(fmt.Sprintf("radd_%s.condition", readout), one(s.Condition))
 		add(fmt.Sprintf("radd_%s.readout_angle_degrees", readout), one(s.ReadoutAngle))
 		add(fmt.Sprintf("radd_%s.block_accuracy", readout), one(s.BlockAccuracy))
 	}
 	return names, values
-}
-
-func ratios(v []float64) []task.Ratio {
-	r := make([]task.Ratio, len(v))
-	for i, x := range v {
-		r[i] = task.Ratio(x)
-	}
-	return r
 }
 
 // each calls do for every finished network that the file asks for, in the

@@ -183,7 +183,7 @@ func publish(fsys atomicfs.FS, dir string, step int, files []file) error {
 	}
 	return atomicfs.ReplaceDir(fsys, filepath.Join(parent, checkpointName(step)), func(staging string) error {
 		for _, f := range files {
-			if err := writeBytes(fsys, filepath.Join(staging, f.name), f.data); err != nil {
+			if err := atomicfs.WriteBytes(fsys, filepath.Join(staging, f.name), f.data); err != nil {
 				return err
 			}
 		}
@@ -318,13 +318,6 @@ func convert[F, G kernels.Float](v []G) []F {
 		w[i] = F(x)
 	}
 	return w
-}
-
-func writeBytes(fsys atomicfs.FS, path string, data []byte) error {
-	return atomicfs.WriteFile(fsys, path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
 }
 
 func readBytes(fsys atomicfs.FS, path string) ([]byte, error) {

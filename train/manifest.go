@@ -104,7 +104,7 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 		return err
 	}
 	t.Log.Error("training stopped", "error", bad, "evidence", evidenceDir)
-	report, jsonErr := json.MarshalIndent(map[string]any{
+	report := map[string]any{
 		"gradient_step": bad.GradientStep,
 		"what":          bad.What,
 		"value":         fmt.Sprint(bad.Value),
@@ -112,7 +112,7 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 		"gradient_norm": fmt.Sprint(r.GradientNorm),
 		"rnn_steps":     r.RNNSteps,
 		"trials":        r.Trials,
-	}, "", "  ")
+	}
 	write := atomicfs.ReplaceDir(t.FS, filepath.Join(t.dir, evidenceDir), func(staging string) error {
 		for _, file := range []struct {
 			name   string
@@ -123,7 +123,7 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 			if err := kernels.WriteParameters(&b, file.layout, file.vector, weightsMeta(&t.cfg, t.net.Step)); err != nil {
 				return err
 			}
-			if err := writeBytes(t.FS, filepath.Join(staging, file.name), b.Bytes()); err != nil {
+			if err := atomicfs.WriteBytes(t.FS, filepath.Join(staging, file.name), b.Bytes()); err != nil {
 				return err
 			}
 		}
@@ -136,8 +136,8 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 				return err
 			}
 		}
-		return writeBytes(t.FS, filepath.Join(staging, "report.json"), append(report, '\n'))
+		return atomicfs.WriteJSON(t.FS, filepath.Join(staging, "report.json"), report)
 	})
 	return errors.Join(fmt.Errorf("%w; the weights before it and its sessions are in %s",
-		err, filepath.Join(t.dir, evidenceDir)), jsonErr, write, t.journal.Sync())
+		err, filepath.Join(t.dir, evidenceDir)), write, t.journal.Sync())
 }

@@ -470,7 +470,7 @@ func (t *training[F]) keep(name string, data []byte) error {
 	if old, err := readIfThere(t.FS, path); err == nil && string(old) == string(data) {
 		return nil
 	}
-	return writeBytes(t.FS, path, data)
+	return atomicfs.WriteBytes(t.FS, path, data)
 }
 
 // openLog sends messages to log.jsonl as well.
