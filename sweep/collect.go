@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"radd/internal/input"
 	"radd/internal/parquet"
 	"radd/internal/philox"
 	"radd/task"
@@ -389,17 +391,35 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[int(p*float64(len(sorted)-1)+.5)]
 }
 
-// Extract makes the run's folder dir of a finished network, by its name: a folder
-// as radd train leaves it, which every command takes and --resume goes on with.
-func (s *Sweep) Extract(name, dir string) error {
+// Extract makes the runs' folders of finished networks in the folder out, each by
+// its name: folders as radd train leaves them, which every command takes and --resume
+// goes on with. It returns an *input.Error, before anything is written, where there
+// is no such network or something has its folder's name already.
+func (s *Sweep) Extract(out string, names ...string) error {
 	list, _, err := s.Finished()
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		if list[i].Name == name {
-			return list[i].Folder(dir)
+	var wanted []Network
+	for _, name := range names {
+		i := slices.IndexFunc(list, func(n Network) bool { return n.Name == name })
+		if i < 0 {
+			return unknown(s.Path, name)
+		}
+		if dir := filepath.Join(out, name); exists(dir) {
+			return &input.Error{File: dir, Found: "it is there already", Allowed: "a name that is free", Do: "choose another --out"}
+		}
+		wanted = append(wanted, list[i])
+	}
+	for _, n := range wanted {
+		if err := n.Folder(filepath.Join(out, n.Name)); err != nil {
+			return err
 		}
 	}
-	return unknown(s.Path, name)
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

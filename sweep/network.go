@@ -29,7 +29,8 @@ func (s *Sweep) Finished() (list []Network, missing int, err error) {
 	return list, missing, err
 }
 
-// Folder makes the network's run folder dir, as [Sweep.Extract] does.
+// Folder makes the network's run folder dir, as [Sweep.Extract] does. It may not be
+// there before.
 func (n *Network) Folder(dir string) error {
 	a, err := openArchive(n.archive)
 	if err != nil {

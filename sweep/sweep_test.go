@@ -169,7 +169,7 @@ func TestExtractedIsTrained(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, want := filepath.Join(dir, "got", Name(&c)), filepath.Join(dir, "want", Name(&c))
-		if err := s.Extract(Name(&c), got); err != nil {
+		if err := s.Extract(filepath.Dir(got), Name(&c)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := train.Run(context.Background(), want, c, train.Options{}); err != nil {
@@ -183,7 +183,7 @@ func TestExtractedIsTrained(t *testing.T) {
 			}
 		}
 	}
-	if err := s.Extract("n1", filepath.Join(dir, "none")); !input.Is(err) {
+	if err := s.Extract(filepath.Join(dir, "none"), "n1"); !input.Is(err) {
 		t.Errorf("an unknown name: %v", err)
 	}
 }
@@ -325,8 +325,8 @@ func TestAfter(t *testing.T) {
 	s := open(t, dir, "out: out\nbase: {hidden: 4, gradient-steps: 3, device: cpu}\nrollout: {blocks: 20, seed: 5}\ndistill: [full, pca]\n")
 	run(t, s)
 	s.each(func(a *archive, name string, c train.Config, r Result) error {
-		folder := filepath.Join(dir, "run")
-		if err := s.Extract(name, folder); err != nil {
+		folder := filepath.Join(dir, "runs", name)
+		if err := s.Extract(filepath.Dir(folder), name); err != nil {
 			t.Fatal(err)
 		}
 		cfg := train.DefaultRolloutConfig()
@@ -723,11 +723,11 @@ func TestCompare(t *testing.T) {
 	}
 
 	// Exported, the trials read back as they are, by the conventions of ALF.
-	if _, err := Export(context.Background(), runs[0], "alf", filepath.Join(dir, "alf"), train.Options{}); err != nil {
+	if _, err := Export(context.Background(), runs[:1], "alf", filepath.Join(dir, "alf"), train.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	e, err := Export(context.Background(), runs[0], "csv", filepath.Join(dir, "csv"), train.Options{})
-	if err != nil || e.Trials != s.Trials {
+	e, err := Export(context.Background(), runs[:1], "csv", filepath.Join(dir, "csv"), train.Options{})
+	if err != nil || len(e) != 1 || e[0].Trials != s.Trials {
 		t.Fatalf("%+v, %v", e, err)
 	}
 	type alf struct {
@@ -752,7 +752,7 @@ func TestCompare(t *testing.T) {
 			t.Fatalf("%+v of %+v", x, r)
 		}
 	}
-	if _, err := Export(context.Background(), runs[0], "nwb", dir, train.Options{}); !input.Is(err) {
+	if _, err := Export(context.Background(), runs[:1], "nwb", dir, train.Options{}); !input.Is(err) {
 		t.Errorf("an unknown format: %v", err)
 	}
 }

@@ -277,10 +277,8 @@ func (c *sweepExtractCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range c.Name {
-		if err := s.Extract(name, filepath.Join(c.Out, name)); err != nil {
-			return err
-		}
+	if err := s.Extract(c.Out, c.Name...); err != nil {
+		return err
 	}
 	return a.finish(map[string]any{"out": c.Out, "networks": c.Name})
 }
