@@ -296,6 +296,15 @@ func TestUnreadable(t *testing.T) {
 			}
 		})
 	}
+	dir := t.TempDir()
+	put(t, dir, "config.yaml", read(t, sample, "config.yaml"))
+	if err := os.Mkdir(filepath.Join(dir, "distill"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "distill/contest.json", "{}")
+	if r, err := ReadRun(dir); err != nil || len(r.contest()) != 0 {
+		t.Errorf("a contest of nobody is drawn, or %v", err)
+	}
 	if _, err := ReadRun(t.TempDir()); !input.Is(err) {
 		t.Errorf("a folder that is no run: %v", err)
 	}

@@ -72,6 +72,9 @@ func (c *choice) write(files map[string]func(io.Writer) error, summary any) erro
 	if c.Out == "" {
 		return nil
 	}
+	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
+		return err
+	}
 	return atomicfs.ReplaceDir(atomicfs.OS, c.Out, func(staging string) error {
 		for name, draw := range files {
 			var b bytes.Buffer

@@ -64,6 +64,9 @@ func (c *reportCommand) Run(ctx context.Context, a *app) error {
 	if c.Out == "" {
 		return &input.Error{File: "--out", Found: "no file", Allowed: "the page to write, F.html", Do: "or --live to serve it"}
 	}
+	if stat, err := os.Stat(c.Out); err == nil && stat.IsDir() {
+		return &input.Error{File: c.Out, Found: "a folder", Allowed: "the page to write, F.html"}
+	}
 	runs, _, err := report.Find(c.Folders...)
 	if err != nil {
 		return err
@@ -175,6 +178,9 @@ func writeReport(dirs []string, out, files string) (reportSummary, error) {
 	}
 	var page bytes.Buffer
 	if err := report.WritePage(&page, runs, sweeps, opt); err != nil {
+		return s, err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return s, err
 	}
 	return s, atomicfs.WriteBytes(atomicfs.OS, out, page.Bytes())
