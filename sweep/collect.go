@@ -100,6 +100,11 @@ func (s *Sweep) each(do func(a *archive, name string, c train.Config, r Result) 
 	if err != nil {
 		return 0, err
 	}
+	return s.eachOf(published, do)
+}
+
+// eachOf is each of the shards that are published by their ids.
+func (s *Sweep) eachOf(published map[string]bool, do func(a *archive, name string, c train.Config, r Result) error) (missing int, err error) {
 	of := map[uint64]*shard{}
 	for _, sh := range s.shards {
 		if !published[sh.id] {
@@ -180,7 +185,11 @@ var identityKeys = sync.OnceValue(func() []train.Key {
 // Collect writes the sweep's tables into the folder dir, each as Parquet and as
 // CSV: networks, timings, curves, and comparison, by what the sweep varies.
 func (s *Sweep) Collect(dir string) (Collected, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	published, err := s.published() // once: all tables are of the same networks
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
 		return Collected{}, err
 	}
 	out := Collected{Out: dir}
@@ -201,7 +210,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	groups := newGroups(s.grid.varied())
 	first := true
 	networks.rows = func(write func([]any) error) error {
-		missing, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
+		missing, err := s.eachOf(published, func(a *archive, name string, c train.Config, r Result) error {
 			why, _, _ := strings.Cut(r.Why, "\n") // the rest of a crash is where it was in memory
 			cells := []any{name, r.State, why}
 			for _, k := range identityKeys() {
@@ -232,7 +241,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	timings := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "train_seconds", Zero: 0.0}, {Name: "rollout_seconds", Zero: 0.0},
 		{Name: "us_per_rnn_step", Zero: 0.0}, {Name: "host", Zero: ""}}}
 	timings.rows = func(write func([]any) error) error {
-		_, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
+		_, err := s.eachOf(published, func(a *archive, name string, c train.Config, r Result) error {
 			var t Timing
 			if err := a.json(name, timingFile, &t); err != nil {
 				return err
@@ -248,7 +257,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	curves := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "gradient_step", Zero: int64(0)}, {Name: "loss", Zero: 0.0}, {Name: "gradient_norm", Zero: 0.0},
 		{Name: "rnn_steps", Zero: int64(0)}, {Name: "trials", Zero: int64(0)}, {Name: "actions", Zero: int64(0)}, {Name: "correct", Zero: int64(0)}}}
 	curves.rows = func(write func([]any) error) error {
-		_, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
+		_, err := s.eachOf(published, func(a *archive, name string, c train.Config, r Result) error {
 			return a.curve(name, curves.columns, write)
 		})
 		return err

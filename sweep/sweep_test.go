@@ -475,6 +475,50 @@ func TestLatecomer(t *testing.T) {
 	}
 }
 
+// A claim that cannot be read is named.
+func TestDamagedClaim(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare)
+	if err := s.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	path := s.path(claimsDir, s.shards[0], ".json")
+	if err := os.WriteFile(path, []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, taken := s.take(s.shards[0], self(), 1, DefaultLease)
+	_, status := s.Status(0)
+	for _, err := range []error{taken, status} {
+		if err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("error %v, want one that names %s", err, path)
+		}
+	}
+}
+
+// The scratch folder of a program in another space of process numbers, which may be
+// alive, stays.
+func TestScratchOfOthers(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	here := self()
+	if here.Space == "" || here.Started == "" {
+		t.Skip("processes are told apart on Linux")
+	}
+	there, dead := here, here
+	there.PID, there.Started, there.Space = 1<<22, "1", "pid:[1]"
+	dead.PID, dead.Started = 1<<22, "1"
+	for of, stays := range map[process]bool{there: true, dead: false, here: true} {
+		folder, err := of.scratch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := scratchFolder(); err != nil {
+			t.Fatal(err)
+		}
+		if exists(folder) != stays {
+			t.Errorf("%+v: its scratch folder is there: %v", of, !stays)
+		}
+	}
+}
+
 // Where a shard cannot be opened, its claim is given up.
 func TestClaimGivenUp(t *testing.T) {
 	dir := t.TempDir()
@@ -657,6 +701,34 @@ func TestPlayedBlocks(t *testing.T) {
 		}
 		if _, err := readPlayed(context.Background(), run, train.Options{}); !input.Is(err) {
 			t.Errorf("blocks %v: error %v, want one of input", blocks, err)
+		}
+	}
+}
+
+// Tables that are collected while shards are published are of the same networks.
+func TestCollectedAtOnce(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..4}\nshard: 2\n")
+	run(t, s)
+	late, aside, dir := s.path(shardsDir, s.shards[1], ".zip"), filepath.Join(t.TempDir(), "late.zip"), filepath.Join(t.TempDir(), "tables")
+	if err := os.Rename(late, aside); err != nil {
+		t.Fatal(err)
+	}
+	var published sync.WaitGroup
+	published.Go(func() {
+		for !exists(filepath.Join(dir, "networks.parquet")) {
+			runtime.Gosched()
+		}
+		os.Rename(aside, late)
+	})
+	c, err := s.Collect(dir)
+	published.Wait()
+	if err != nil || c.Networks != 2 || c.Missing != 2 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, name := range []string{"networks", "timings"} {
+		data, err := os.ReadFile(filepath.Join(dir, name+".csv"))
+		if rows := strings.Count(string(data), "\n") - 1; err != nil || rows != c.Networks {
+			t.Errorf("%s has %d networks, want %d: %v", name, rows, c.Networks, err)
 		}
 	}
 }
