@@ -240,6 +240,38 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A line of the headline stays where one of its figures is missing.
+func TestFacts(t *testing.T) {
+	r := sampleRun(t)
+	lines := func() map[string]string {
+		m := map[string]string{}
+		for _, f := range r.facts() {
+			m[f.What] = f.Value
+		}
+		return m
+	}
+	const gap = "block gap at zero strength: network, RADD student"
+	network, _, both := strings.Cut(lines()[gap], ", ")
+	if !both {
+		t.Fatalf("%q", lines())
+	}
+	all := r.tables["performance"]
+	alone := &Table{path: all.path, column: all.column}
+	for i, player := range all.text("player") {
+		if player != "radd-pca" {
+			alone.rows = append(alone.rows, all.rows[i])
+		}
+	}
+	r.tables["performance"] = alone
+	if got := lines()[gap]; got != network+", –" {
+		t.Errorf("%q without a student, want the network's %s", got, network)
+	}
+	delete(r.tables, "performance")
+	if got, is := lines()[gap]; is {
+		t.Errorf("%q of nobody", got)
+	}
+}
+
 // TestPartialRun draws what is there of a run that has just begun.
 func TestPartialRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "it's a run")

@@ -670,6 +670,11 @@ func TestFork(t *testing.T) {
 	short := c
 	short.GradientSteps = 7
 	mustRun(t, first, short, Options{})
+	for _, name := range []string{eventsFile, logFile, manifestFile} { // a sweep's extracted network has none
+		if err := os.Remove(filepath.Join(first, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := Fork(first, second); err != nil {
 		t.Fatal(err)
 	}
