@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"radd/internal/input"
+	"radd/train"
 )
 
 // leastFigures is how many figures a run's page must have.
@@ -269,6 +270,35 @@ func TestFacts(t *testing.T) {
 	delete(r.tables, "performance")
 	if got, is := lines()[gap]; is {
 		t.Errorf("%q of nobody", got)
+	}
+}
+
+// What captions say of the training and the task is the run's own.
+func TestLearningCaptions(t *testing.T) {
+	r := sampleRun(t)
+	said := func() (text string) {
+		for _, f := range r.learning() {
+			text += f.Caption
+		}
+		return text
+	}
+	for _, c := range []struct {
+		change func(*train.Config)
+		says   string
+	}{
+		{func(*train.Config) {}, "through all RNN steps of a session, nothing truncated or clipped."},
+		{func(*train.Config) {}, ": 2 blank steps and at most 10 observations."},
+		{func(c *train.Config) { c.Task.BlankSteps, c.Task.MaxObservations = 1, 7 }, ": 1 blank step and at most 7 observations."},
+		{func(c *train.Config) { c.Truncate = 3 }, "Norm of the gradient, cut after every 3 trials."},
+		{func(c *train.Config) { c.Clip = .5 }, "Norm of the gradient through all RNN steps of a session, before its elements are held within ±0.5."},
+		{func(c *train.Config) { c.Truncate, c.Clip = 1, 2 }, "Norm of the gradient, cut after every trial, before its elements are held within ±2."},
+	} {
+		before := r.Config
+		c.change(&r.Config)
+		if text := said(); !strings.Contains(text, c.says) {
+			t.Errorf("%q is not said:\n%s", c.says, text)
+		}
+		r.Config = before
 	}
 }
 
