@@ -284,8 +284,7 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	w.due = time.Duration(w.configs[0].CheckpointMinutes * float64(time.Minute))
 	resume := make([]*train.Snapshot, len(w.configs))
 	if err := w.load(resume); err != nil {
-		r.Log.Warn("passing over a shard's checkpoint", "shard", sh.id, "error", err)
-		clear(resume)
+		r.Log.Warn("passing over what is damaged of a shard's checkpoint", "shard", sh.id, "error", err)
 	}
 	log := r.Log
 	if r.opened++; r.opened > 1 { // what computes is said once
@@ -309,7 +308,8 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	return w, nil
 }
 
-// load takes over what the shard's checkpoint holds.
+// load takes over what the shard's checkpoint holds. The error is of the networks
+// that it passes over.
 func (w *openShard) load(resume []*train.Snapshot) error {
 	path := w.path(workDir, w.shard, ".zip")
 	if w.mark(w.shard) == 0 {
@@ -320,12 +320,12 @@ func (w *openShard) load(resume []*train.Snapshot) error {
 		return err
 	}
 	defer a.Close()
+	var damage error
 	for i, c := range w.configs {
 		e, err := a.entry(c)
-		if err != nil {
-			return err
-		}
 		switch {
+		case err != nil:
+			damage = errors.Join(damage, err)
 		case e == nil:
 		case e.result.State == Done || e.result.State == Failed:
 			w.entries[i] = e
@@ -334,7 +334,7 @@ func (w *openShard) load(resume []*train.Snapshot) error {
 			resume[i] = &e.snapshot
 		}
 	}
-	return nil
+	return damage
 }
 
 // handOut gives the shard's networks to the workers.

@@ -595,6 +595,62 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// What of a shard's checkpoint can be read is gone on with.
+func TestDamagedCheckpoint(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..3, gradient-steps: [50000]}\nshard: 3\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := s.Run(ctx, Options{Jobs: 3, Report: func(p Progress) {
+		if now := strings.Join(p.Now, " "); len(p.Now) == 3 && strings.Count(now, " 0 of ") == 0 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	sh := s.shards[0]
+	path := s.path(workDir, sh, ".zip")
+	configs, err := sh.configs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := openArchive(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := a.files[Name(&configs[0])+"/"+weightsFile].DataOffset()
+	if err := errors.Join(err, a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[at+20] ^= 1
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.take(sh, self(), 1, DefaultLease)
+	if err != nil || c == nil {
+		t.Fatal(c, err)
+	}
+	var messages bytes.Buffer
+	r := &runner{Sweep: s, Options: Options{Log: slog.New(slog.NewTextHandler(&messages, nil))}, open: map[string]*openShard{}}
+	w, err := r.enter(ctx, sh, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.fleet.Close()
+	for i := range configs {
+		if steps := w.fleet.State(i).GradientSteps; (steps == 0) != (i == 0) {
+			t.Errorf("network %d begins at %d steps", i, steps)
+		}
+	}
+	if !strings.Contains(messages.String(), Name(&configs[0])) || strings.Contains(messages.String(), Name(&configs[1])) {
+		t.Errorf("it was said:\n%s", messages.String())
+	}
+}
+
 // A checkpoint of another instruction set is not gone on with, which is said.
 func TestStoppedElsewhere(t *testing.T) {
 	if cpu.Supported()[0] == cpu.Generic {
