@@ -45,21 +45,13 @@ func (r *Recording) Dynamics(t *Trajectory, s *System) (*Dynamics, []*Table, err
 			l, err := s.LyapunovExponents(t, exponents, min(lyapunovSteps, r.T))
 			if errs[1] = err; err == nil {
 				tables[i] = l.table()
-				d.Lyapunov, d.LyapunovLow, d.LyapunovHigh = ratiosOf(l.Value), ratiosOf(l.Low), ratiosOf(l.High)
+				d.Lyapunov, d.LyapunovLow, d.LyapunovHigh = task.Ratios(l.Value), task.Ratios(l.Low), task.Ratios(l.High)
 			}
 		case 2:
 			tables[i] = r.radii(s, d)
 		}
 	})
 	return d, tables, cmp.Or(errs[0], errs[1])
-}
-
-func ratiosOf(v []float64) []task.Ratio {
-	list := make([]task.Ratio, len(v))
-	for i, x := range v {
-		list[i] = task.Ratio(x)
-	}
-	return list
 }
 
 // table returns the exponents after ever more RNN steps; the last have intervals.

@@ -54,6 +54,10 @@ type Analysis struct {
 func AnalysisOfRun(ctx context.Context, run, out string, opt train.Options, mice ...string) (Analysis, error) {
 	opt = opt.Filled()
 	a := Analysis{Report: new(analysis.Report)}
+	cfg, err := vanilla(run)
+	if err != nil {
+		return a, err
+	}
 	if out != "" {
 		if err := train.Vacant(opt.FS, out); err != nil {
 			return a, err
@@ -65,12 +69,7 @@ func AnalysisOfRun(ctx context.Context, run, out string, opt train.Options, mice
 	if len(mice) == 0 && out == "" {
 		mice = miceOf(filepath.Join(run, "analysis"))
 	}
-	mice, err := absolute(mice)
-	if err != nil {
-		return a, err
-	}
-	cfg, err := train.ReadRunConfig(run)
-	if err != nil {
+	if mice, err = absolute(mice); err != nil {
 		return a, err
 	}
 	if _, err := train.RolloutMade(ctx, run, opt); err != nil {
@@ -85,7 +84,7 @@ func AnalysisOfRun(ctx context.Context, run, out string, opt train.Options, mice
 		return a, err
 	}
 	err = ofRun(ctx, run, out, "analysis", Made{FormatVersion: analysisVersion, PlayersSHA256: sum}, &a, opt, func(staging string, rollout train.RolloutSummary, f *analysis.File) error {
-		w, err := train.LoadWeights(rollout.Weights)
+		w, err := train.LoadRNN(rollout.Weights)
 		if err != nil {
 			return err
 		}

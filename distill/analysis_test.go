@@ -107,6 +107,9 @@ func TestAnalysisOfRun(t *testing.T) {
 	if err != nil || beside.Players[len(beside.Players)-1].Player != "mice-mouse" {
 		t.Errorf("with mice: %v, %+v", err, beside.Players)
 	}
+	if len(beside.FixedPoints) != len(a.FixedPoints) {
+		t.Errorf("made again, %d rows of fixed points, want %d", len(beside.FixedPoints), len(a.FixedPoints))
+	}
 	_, rows := readCSV(t, filepath.Join(a.Out, "psychometric.csv"))
 	if !slices.ContainsFunc(rows, func(r []string) bool { return r[0] == "mice-mouse" && r[2] == "-0.5" && r[3] == "-0.5" && r[7] == "0" }) {
 		t.Error("the mouse's leftward choice is not in psychometric.csv")

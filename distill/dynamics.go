@@ -13,6 +13,9 @@ import (
 // asks no readouts of the network, so that untrained ones and checkpoints can be
 // followed through training.
 func DynamicsOf(ctx context.Context, w train.Weights, c task.Config, blocks int, seed uint64) (*analysis.Dynamics, []*analysis.Table, error) {
+	if err := train.Vanilla(w.Path, w.Cell); err != nil {
+		return nil, nil, err
+	}
 	c.Blocks = blocks
 	c, err := c.Resolve()
 	if err != nil {

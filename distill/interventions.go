@@ -19,6 +19,9 @@ type Intervened struct {
 // the seed in closed loop with its own feedback, and with feedback that is zeroed,
 // inverted and shuffled, as an analysis tells it.
 func InterventionsOf(ctx context.Context, w train.Weights, c task.Config, blocks int, seed uint64) ([]Intervened, error) {
+	if err := train.Vanilla(w.Path, w.Cell); err != nil {
+		return nil, err
+	}
 	c.Blocks = blocks
 	c, err := c.Resolve()
 	if err != nil {
@@ -60,6 +63,9 @@ func InterventionsOf(ctx context.Context, w train.Weights, c task.Config, blocks
 // held in memory: 8·T·N bytes and more. An *input.Error tells why there is none.
 func StudentOf(ctx context.Context, w train.Weights, c task.Config, blocks int, seed uint64, kind analysis.Kind) (train.Weights, error) {
 	none := train.Weights{}
+	if err := train.Vanilla(w.Path, w.Cell); err != nil {
+		return none, err
+	}
 	backend, err := train.OpenBackend[float64]("cpu", 1, 1, nil)
 	if err != nil {
 		return none, err

@@ -16,6 +16,9 @@ const blockUnit = 1
 // LawOf returns law.csv and law_map.csv of a RADD student of two units that plays
 // the rollout's session of so many blocks and the seed.
 func LawOf(ctx context.Context, student train.Weights, c task.Config, blocks int, seed uint64) ([]*analysis.Table, error) {
+	if err := train.Vanilla(student.Path, student.Cell); err != nil {
+		return nil, err
+	}
 	c.Blocks = blocks
 	c, err := c.Resolve()
 	if err != nil {

@@ -32,7 +32,8 @@ type Made struct {
 }
 
 // product is the summary of something that is made into a folder.
-type product interface {
+type product[T any] interface {
+	*T
 	place(out, source string) *Made
 	whole(folder string) bool // its files but the summary are all there
 }
@@ -41,13 +42,16 @@ type product interface {
 // whose summary is p. It goes into the folder out, absent or empty, or, where out
 // is "", into the run's folder of that name, unless that holds the same already.
 // of says what else than the rollout it is made of.
-func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, opt train.Options,
+func ofRun[T any, P product[T]](ctx context.Context, run, out, name string, of Made, p P, opt train.Options,
 	fill func(staging string, rollout train.RolloutSummary, f *analysis.File) error) error {
 	opt = opt.Filled()
 	if out != "" {
 		if err := train.Vacant(opt.FS, out); err != nil {
 			return err
 		}
+	}
+	if _, err := vanilla(run); err != nil {
+		return err
 	}
 	rollout, err := train.RolloutMade(ctx, run, opt)
 	if err != nil {
@@ -62,8 +66,10 @@ func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, 
 			return err
 		}
 		defer release()
+		there := P(new(T)) // nothing of it stays in what is made in its place
 		data, err := os.ReadFile(filepath.Join(out, summaryFile))
-		if err == nil && json.Unmarshal(data, p) == nil && *p.place(out, run) == is && p.whole(out) {
+		if err == nil && json.Unmarshal(data, there) == nil && *there.place(out, run) == is && there.whole(out) {
+			*p = *there
 			return nil
 		}
 		if err == nil {
@@ -81,9 +87,19 @@ func ofRun[P product](ctx context.Context, run, out, name string, of Made, p P, 
 	})
 }
 
+// vanilla returns a run's configuration, or an *input.Error where there is none or
+// its network's cell is not rnn.
+func vanilla(run string) (train.Config, error) {
+	cfg, err := train.ReadRunConfig(run)
+	if err == nil {
+		err = train.Vanilla(run, cfg.Cell)
+	}
+	return cfg, err
+}
+
 // ofTrajectory makes something of a trajectory file into the folder out, absent
 // or empty, by fill, whose summary is p.
-func ofTrajectory(path, out string, p product, opt train.Options, fill func(staging string, f *analysis.File) error) error {
+func ofTrajectory[T any, P product[T]](path, out string, p P, opt train.Options, fill func(staging string, f *analysis.File) error) error {
 	opt = opt.Filled()
 	if err := train.Vacant(opt.FS, out); err != nil {
 		return err
@@ -103,7 +119,7 @@ func ofTrajectory(path, out string, p product, opt train.Options, fill func(stag
 
 // into fills the folder out, which appears whole or not at all, in the place of
 // whatever is there, and adds the summary.
-func into(out string, p product, opt train.Options, fill func(staging string) error) error {
+func into(out string, p any, opt train.Options, fill func(staging string) error) error {
 	if err := opt.FS.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}

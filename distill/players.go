@@ -81,6 +81,10 @@ func studentsOf(ctx context.Context, run string, opt train.Options) ([]student, 
 		if err != nil || cfg.TeacherSHA256 != sum || strings.HasPrefix(filepath.Base(folder), ".") || !exists(folder, weightsFile) {
 			continue
 		}
+		if err := train.Vanilla(folder, cfg.Cell); err != nil {
+			opt.Log.Info("a student is left out", "because", err)
+			continue
+		}
 		st, err := readStudent(folder)
 		if err != nil {
 			return nil, err
@@ -91,7 +95,7 @@ func studentsOf(ctx context.Context, run string, opt train.Options) ([]student, 
 }
 
 func readStudent(folder string) (student, error) {
-	w, err := train.LoadWeights(filepath.Join(folder, weightsFile))
+	w, err := train.LoadRNN(filepath.Join(folder, weightsFile))
 	return student{name: filepath.Base(folder), weights: w}, err
 }
 

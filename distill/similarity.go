@@ -151,6 +151,11 @@ type compared struct {
 // fitted to that. By their fixed points under each constant input: the share of
 // inputs under which they have as many, of which as many are stable.
 func Compare(ctx context.Context, subjects []Subject, cfg SimilarityConfig, opt train.Options) (*Similarity, error) {
+	for _, s := range subjects {
+		if err := train.Vanilla(s.Name, s.Weights.Cell); err != nil {
+			return nil, err
+		}
+	}
 	opt = opt.Filled()
 	cfg.Task.Blocks = cfg.Blocks
 	common, err := cfg.Task.Resolve()

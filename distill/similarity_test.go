@@ -37,7 +37,7 @@ func relabelled(w train.Weights) train.Weights {
 			to.Readout[a*n+p] = sign(i) * from.Readout[a*n+i]
 		}
 	}
-	return train.Weights{Path: "relabelled", N: n, Theta: theta}
+	return train.Weights{Path: "relabelled", N: n, Theta: theta, Cell: "rnn"}
 }
 
 // A network and itself under other names are one by every measure, and an

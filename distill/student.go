@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"radd/analysis"
 	"radd/internal/atomicfs"
 	"radd/internal/input"
-	"radd/internal/npz"
 	"radd/kernels"
 	"radd/task"
 	"radd/train"
@@ -70,10 +68,8 @@ func OfRun(ctx context.Context, run, out string, readout analysis.Kind, opt trai
 			if err != nil {
 				return err
 			}
-			if err := s.distil(staging, f, heldOut.Trajectory, readout, opt.Filled()); err != nil {
-				return err
-			}
-			return errors.Join(heldOut.Close(), os.RemoveAll(filepath.Join(staging, "held-out")))
+			return errors.Join(s.distil(staging, f, heldOut.Trajectory, readout, opt.Filled()),
+				heldOut.Close(), os.RemoveAll(filepath.Join(staging, "held-out")))
 		})
 	return s, err
 }
@@ -129,11 +125,7 @@ func (s *Summary) distil(folder string, f *analysis.File, heldOut *analysis.Traj
 	} else if err != nil {
 		return err
 	}
-	err = atomicfs.WriteFile(opt.FS, filepath.Join(folder, resultFile), func(w io.Writer) error {
-		z := npz.NewWriter(w)
-		return errors.Join(result.Write(z), z.Close())
-	})
-	if err != nil {
+	if err := writeNPZ(folder, resultFile, opt, result.Write); err != nil {
 		return err
 	}
 	s.PlaysTheTask = f.HasProbability() && result.Q == kernels.Inputs
@@ -145,8 +137,8 @@ func (s *Summary) distil(folder string, f *analysis.File, heldOut *analysis.Traj
 
 	s.Method, s.Hidden, s.TeacherHidden, s.RNNSteps = "radd", result.M, result.N, result.T
 	s.Scale, s.Condition, s.Rank, s.Regressors = result.Scale, task.Ratio(result.Condition), result.Rank, result.M+result.Q+1
-	s.R2, s.FreeRunR2 = ratios(result.R2), ratios(result.Training.FreeRunR2)
-	s.HeldOutR2, s.HeldOutFreeRunR2 = ratios(result.HeldOut.R2), ratios(result.HeldOut.FreeRunR2)
+	s.R2, s.FreeRunR2 = task.Ratios(result.R2), task.Ratios(result.Training.FreeRunR2)
+	s.HeldOutR2, s.HeldOutFreeRunR2 = task.Ratios(result.HeldOut.R2), task.Ratios(result.HeldOut.FreeRunR2)
 	s.Made.Readout, s.ReadoutAngle, s.BlockAccuracy = fromFile, none, none
 	if readouts != nil {
 		s.Made.Readout = string(readouts.Kind)
@@ -174,14 +166,6 @@ func (s *Summary) network(folder string, f *analysis.File, r *RADD, opt train.Op
 }
 
 var none = task.Ratio(math.NaN())
-
-func ratios(v []float64) []task.Ratio {
-	r := make([]task.Ratio, len(v))
-	for i, x := range v {
-		r[i] = task.Ratio(x)
-	}
-	return r
-}
 
 // place tells where the student is and what it is of.
 func (s *Summary) place(out, source string) *Made {

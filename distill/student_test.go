@@ -3,14 +3,17 @@ package distill
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"radd/analysis"
+	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/npz"
 	"radd/kernels"
@@ -210,5 +213,39 @@ func TestTraditionalOfRun(t *testing.T) {
 	}
 	if make(); begun != 6 {
 		t.Errorf("the replacement went on at gradient step %d, want 6", begun)
+	}
+}
+
+// unwilling is a file system that puts no file of that name in its place.
+type unwilling struct {
+	atomicfs.FS
+	name string
+}
+
+func (f unwilling) Rename(from, to string) error {
+	if filepath.Base(to) == f.name {
+		return errors.New("mine")
+	}
+	return f.FS.Rename(from, to)
+}
+
+// A student that cannot be written leaves no file open.
+func TestOfRunClosesFiles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("open files are counted in /proc")
+	}
+	run := trained(t)
+	_, err := OfRun(context.Background(), run, "", analysis.Full, train.Options{FS: unwilling{atomicfs.OS, resultFile}})
+	if err == nil || !strings.Contains(err.Error(), "mine") {
+		t.Fatalf("error %v", err)
+	}
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		if file, _ := os.Readlink(filepath.Join("/proc/self/fd", f.Name())); strings.HasPrefix(file, run) {
+			t.Errorf("%s is still open", file)
+		}
 	}
 }

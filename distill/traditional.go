@@ -32,6 +32,9 @@ const remaking = ".remaking-"
 //
 // Source: SI 7.4.
 func TraditionalOfRun(ctx context.Context, run, name string, cfg train.Config, opt train.Options) (train.Summary, error) {
+	if _, err := vanilla(run); err != nil {
+		return train.Summary{}, err
+	}
 	opt = opt.Filled()
 	opt.Resume = true
 	cfg.Teacher = filepath.Join(run, weightsFile)

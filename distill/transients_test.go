@@ -50,7 +50,7 @@ func float(t *testing.T, row map[string]string, column string) float64 {
 // fixtureNetwork is the fixtures' trained network.
 func fixtureNetwork(t *testing.T) train.Weights {
 	f := kernelstest.Load(t, "n50_trained_prob")
-	return train.Weights{Path: "fixture", N: f.N, Theta: f.Theta}
+	return train.Weights{Path: "fixture", N: f.N, Theta: f.Theta, Cell: "rnn"}
 }
 
 // openCPU returns a backend.

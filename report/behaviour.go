@@ -40,15 +40,15 @@ func (r *Run) curves(t *Table, look Look, x, y, low, high string) []Mark {
 	return list
 }
 
-// hasMice reports whether there are animals beside the network. Their contrasts are
+// HasMice reports whether there are animals beside the network. Their contrasts are
 // not the task's strengths: then axes are in units of everybody's largest.
-func (r *Run) hasMice() bool {
+func (r *Run) HasMice() bool {
 	return slices.ContainsFunc(r.Players, func(p Player) bool { return p.Group == "mice" })
 }
 
 // strength is the axis of stimulus strengths, whose name is the tables' column.
 func (r *Run) strength() Axis {
-	if r.hasMice() {
+	if r.HasMice() {
 		return Axis{Label: "stimulus strength (of the largest)", Name: "relative_strength"}
 	}
 	return Axis{Label: "stimulus strength", Name: "strength"}
@@ -56,7 +56,7 @@ func (r *Run) strength() Axis {
 
 // signedStrength is that of strengths with the stimulus side's sign.
 func (r *Run) signedStrength() Axis {
-	if r.hasMice() {
+	if r.HasMice() {
 		return Axis{Label: "signed strength (of the largest; positive: right)", Name: "relative_strength"}
 	}
 	return Axis{Label: "signed strength (positive: right)", Name: "signed_strength"}
@@ -267,7 +267,7 @@ func (r *Run) blockLength() *Figure {
 		Caption: "The fitted slope of the psychometric curve, and how far the block moves it, by the length of the block and by that of the block before, with 95 % intervals. " +
 			"An observer of the task has no use for a block’s length as such: a long block only leaves more trials that know it."}
 	unit := "strength unit"
-	if r.hasMice() {
+	if r.HasMice() {
 		unit = "unit" // everybody's largest strength
 		f.Caption += " The unit is everybody’s largest strength."
 	}
@@ -279,7 +279,7 @@ func (r *Run) blockLength() *Figure {
 				m := &p.Marks[i]
 				to := t.where("by", by.key, "player", m.Key).numbers("to")
 				scale := 1.
-				if r.hasMice() {
+				if r.HasMice() {
 					scale = r.largestOf(m.Key)
 				}
 				if y.Name == "bias" {

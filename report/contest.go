@@ -8,7 +8,7 @@ import (
 
 // contest returns the figures of how students and rivals play.
 func (r *Run) contest() []*Figure {
-	if r.Contest == nil {
+	if r.Contest == nil || len(r.Contest.Entries) == 0 {
 		return nil
 	}
 	f := &Figure{Name: "contest-play", Title: "Who plays as the teacher does", Wide: true, Columns: 3,

@@ -1,6 +1,9 @@
 package report
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // learningPoints is how many points a learning curve has at most.
 const learningPoints = 300
@@ -20,15 +23,41 @@ func (r *Run) learning() []*Figure {
 		{Name: "learning-loss", Title: "Loss", Caption: "The loss before each update (" + r.objective() + ", reduction " + r.Config.Reduction +
 			"). " + r.lossNote() + "The paper’s networks converged by about 5,000 gradient steps." + average,
 			Panels: []*Panel{{X: x, Y: Axis{Label: "loss", Name: "loss"}, Marks: of("loss")}}},
-		{Name: "learning-steps", Title: "RNN steps per trial", Caption: "How long the network waits before it acts, during training: 2 blank steps and at most 10 observations. " +
-			"The paper’s network ends at about 3.5." + average,
+		{Name: "learning-steps", Title: "RNN steps per trial", Caption: "How long the network waits before it acts, during training: " + counted(r.Config.Task.BlankSteps, "blank step") +
+			" and at most " + counted(r.Config.Task.MaxObservations, "observation") + ". The paper’s network ends at about 3.5." + average,
 			Panels: []*Panel{{X: x, Y: Axis{Label: "RNN steps per trial", Name: "rnn_steps_per_trial"}, Marks: of("rnn_steps"), Guides: across(3.5)}}},
 		{Name: "learning-correct", Title: "Correct and acted on", Caption: "Share of trials that end with the correct action, and that end with any: the rest are time-outs." + average,
 			Panels: []*Panel{{X: x, Y: Axis{Label: "share of trials", Name: "share", Low: 0, High: 1}, Marks: []Mark{
 				learningMark(r.Metrics, "correct", "correct", inkGreen), learningMark(r.Metrics, "actions", "acted", inkBlue)}}}},
-		{Name: "learning-gradient", Title: "Gradient norm", Caption: "Norm of the gradient through all RNN steps of a session, nothing truncated or clipped." + average,
+		{Name: "learning-gradient", Title: "Gradient norm", Caption: r.gradientNote() + average,
 			Panels: []*Panel{{X: x, Y: Axis{Label: "gradient norm", Name: "gradient_norm", Log: true}, Marks: of("gradient_norm")}}},
 	}
+}
+
+// gradientNote says of what gradient the norm is.
+func (r *Run) gradientNote() string {
+	c := &r.Config
+	note := "Norm of the gradient through all RNN steps of a session"
+	switch {
+	case c.Truncate == 0 && c.Clip == 0:
+		return note + ", nothing truncated or clipped."
+	case c.Truncate == 1:
+		note = "Norm of the gradient, cut after every trial"
+	case c.Truncate > 1:
+		note = fmt.Sprintf("Norm of the gradient, cut after every %d trials", c.Truncate)
+	}
+	if c.Clip > 0 {
+		note += fmt.Sprintf(", before its elements are held within ±%g", c.Clip)
+	}
+	return note + "."
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func (r *Run) lossNote() string {

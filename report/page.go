@@ -251,14 +251,17 @@ type fact struct{ What, Value, Orientation string }
 func (r *Run) facts() []fact {
 	var list []fact
 	add := func(what, orientation, format string, values ...task.Ratio) {
+		if !slices.ContainsFunc(values, func(v task.Ratio) bool { return finite(float64(v)) }) {
+			return
+		}
 		numbers := make([]any, len(values))
 		for i, v := range values {
-			if !finite(float64(v)) {
-				return
+			if numbers[i] = float64(v); !finite(float64(v)) {
+				numbers[i] = math.NaN()
 			}
-			numbers[i] = float64(v)
 		}
-		list = append(list, fact{what, strings.ReplaceAll(fmt.Sprintf(format, numbers...), "-", "−"), orientation})
+		text := strings.ReplaceAll(fmt.Sprintf(format, numbers...), "-", "−")
+		list = append(list, fact{what, strings.ReplaceAll(text, "NaN", "–"), orientation})
 	}
 	if s := r.Rollout; s != nil {
 		add("RNN steps per trial", "the paper: about 3.5", "%.2f", s.RNNStepsPerTrial)
@@ -306,6 +309,12 @@ func (r *Run) facts() []fact {
 // missing says what would show more, and the command that makes it.
 func (r *Run) missing() []string {
 	var list []string
+	if r.Config.Cell != "rnn" { // the rest is of vanilla networks
+		if r.Rollout == nil {
+			list = append(list, "How it plays: radd rollout --run "+quote(r.Dir))
+		}
+		return list
+	}
 	if r.Analysis == nil {
 		list = append(list, "Behaviour, state space and dynamics: radd analyze --run "+quote(r.Dir))
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"radd/internal/input"
+	"radd/train"
 )
 
 // leastFigures is how many figures a run's page must have.
@@ -240,6 +241,67 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A line of the headline stays where one of its figures is missing.
+func TestFacts(t *testing.T) {
+	r := sampleRun(t)
+	lines := func() map[string]string {
+		m := map[string]string{}
+		for _, f := range r.facts() {
+			m[f.What] = f.Value
+		}
+		return m
+	}
+	const gap = "block gap at zero strength: network, RADD student"
+	network, _, both := strings.Cut(lines()[gap], ", ")
+	if !both {
+		t.Fatalf("%q", lines())
+	}
+	all := r.tables["performance"]
+	alone := &Table{path: all.path, column: all.column}
+	for i, player := range all.text("player") {
+		if player != "radd-pca" {
+			alone.rows = append(alone.rows, all.rows[i])
+		}
+	}
+	r.tables["performance"] = alone
+	if got := lines()[gap]; got != network+", –" {
+		t.Errorf("%q without a student, want the network's %s", got, network)
+	}
+	delete(r.tables, "performance")
+	if got, is := lines()[gap]; is {
+		t.Errorf("%q of nobody", got)
+	}
+}
+
+// What captions say of the training and the task is the run's own.
+func TestLearningCaptions(t *testing.T) {
+	r := sampleRun(t)
+	said := func() (text string) {
+		for _, f := range r.learning() {
+			text += f.Caption
+		}
+		return text
+	}
+	for _, c := range []struct {
+		change func(*train.Config)
+		says   string
+	}{
+		{func(*train.Config) {}, "through all RNN steps of a session, nothing truncated or clipped."},
+		{func(*train.Config) {}, ": 2 blank steps and at most 10 observations."},
+		{func(c *train.Config) { c.Task.BlankSteps, c.Task.MaxObservations = 1, 7 }, ": 1 blank step and at most 7 observations."},
+		{func(c *train.Config) { c.Truncate = 3 }, "Norm of the gradient, cut after every 3 trials."},
+		{func(c *train.Config) { c.Clip = .5 }, "Norm of the gradient through all RNN steps of a session, before its elements are held within ±0.5."},
+		{func(c *train.Config) { c.Truncate, c.Clip = 1, 2 }, "Norm of the gradient, cut after every trial, before its elements are held within ±2."},
+	} {
+		before := r.Config
+		c.change(&r.Config)
+		if text := said(); !strings.Contains(text, c.says) {
+			t.Errorf("%q is not said:\n%s", c.says, text)
+		}
+		r.Config = before
+	}
+}
+
 // TestPartialRun draws what is there of a run that has just begun.
 func TestPartialRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "it's a run")
@@ -295,6 +357,15 @@ func TestUnreadable(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+	dir := t.TempDir()
+	put(t, dir, "config.yaml", read(t, sample, "config.yaml"))
+	if err := os.Mkdir(filepath.Join(dir, "distill"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "distill/contest.json", "{}")
+	if r, err := ReadRun(dir); err != nil || len(r.contest()) != 0 {
+		t.Errorf("a contest of nobody is drawn, or %v", err)
 	}
 	if _, err := ReadRun(t.TempDir()); !input.Is(err) {
 		t.Errorf("a folder that is no run: %v", err)

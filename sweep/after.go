@@ -24,16 +24,26 @@ func scratchFolder() (string, error) {
 	left, _ := filepath.Glob(filepath.Join(os.TempDir(), scratchPrefix+"*"))
 	here := self()
 	for _, path := range left {
-		pid, start, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), scratchPrefix), "-")
-		start, _, _ = strings.Cut(start, "-")
 		of := here
-		of.PID, _ = strconv.Atoi(pid)
-		if of.Started = start; start != "" && of.PID > 0 && of.dead(here) {
+		name := strings.Split(strings.TrimPrefix(filepath.Base(path), scratchPrefix), "-")
+		if len(name) != 4 || name[2] != here.spaceNumber() { // in a container, perhaps, and alive
+			continue
+		}
+		of.PID, _ = strconv.Atoi(name[0])
+		if of.Started = name[1]; of.Started != "" && of.PID > 0 && of.dead(here) {
 			os.RemoveAll(path)
 		}
 	}
-	return os.MkdirTemp("", fmt.Sprintf("%s%d-%s-", scratchPrefix, here.PID, here.Started))
+	return here.scratch()
 }
+
+// scratch makes the process's scratch folder.
+func (p process) scratch() (string, error) {
+	return os.MkdirTemp("", fmt.Sprintf("%s%d-%s-%s-", scratchPrefix, p.PID, p.Started, p.spaceNumber()))
+}
+
+// spaceNumber is the number in the name of the process's space.
+func (p process) spaceNumber() string { return strings.Trim(p.Space, "pid:[]") }
 
 // after rolls a trained network out and distils it, by the commands' own ways, in
 // a scratch folder, and keeps the figures and the students. Where nothing is

@@ -88,7 +88,10 @@ func readClaim(path string) (*claim, error) {
 		return nil, err
 	}
 	c := &claim{path: path, beating: stat.ModTime()}
-	return c, json.Unmarshal(data, c)
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
 
 // fileTime returns the time by the clock that stamps the sweep's files, which

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"radd/internal/input"
 	"radd/internal/parquet"
 	"radd/internal/philox"
 	"radd/task"
@@ -81,21 +83,13 @@ func (r *Result) figures() (names []string, values []float64) {
 			add(fmt.Sprintf("radd_%s.%s.free_run_r2", readout, row), at(s.FreeRunR2, i))
 			add(fmt.Sprintf("radd_%s.%s.held_out_r2", readout, row), at(s.HeldOutR2, i))
 			add(fmt.Sprintf("radd_%s.%s.held_out_free_run_r2", readout, row), at(s.HeldOutFreeRunR2, i))
-			add(fmt.Sprintf("radd_%s.%s.scale", readout, row), at(ratios(s.Scale), i))
+			add(fmt.Sprintf("radd_%s.%s.scale", readout, row), at(task.Ratios(s.Scale), i))
 		}
 		add(fmt.Sprintf("radd_%s.condition", readout), one(s.Condition))
 		add(fmt.Sprintf("radd_%s.readout_angle_degrees", readout), one(s.ReadoutAngle))
 		add(fmt.Sprintf("radd_%s.block_accuracy", readout), one(s.BlockAccuracy))
 	}
 	return names, values
-}
-
-func ratios(v []float64) []task.Ratio {
-	r := make([]task.Ratio, len(v))
-	for i, x := range v {
-		r[i] = task.Ratio(x)
-	}
-	return r
 }
 
 // each calls do for every finished network that the file asks for, in the
@@ -106,6 +100,11 @@ func (s *Sweep) each(do func(a *archive, name string, c train.Config, r Result) 
 	if err != nil {
 		return 0, err
 	}
+	return s.eachOf(published, do)
+}
+
+// eachOf is each of the shards that are published by their ids.
+func (s *Sweep) eachOf(published map[string]bool, do func(a *archive, name string, c train.Config, r Result) error) (missing int, err error) {
 	of := map[uint64]*shard{}
 	for _, sh := range s.shards {
 		if !published[sh.id] {
@@ -186,7 +185,11 @@ var identityKeys = sync.OnceValue(func() []train.Key {
 // Collect writes the sweep's tables into the folder dir, each as Parquet and as
 // CSV: networks, timings, curves, and comparison, by what the sweep varies.
 func (s *Sweep) Collect(dir string) (Collected, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	published, err := s.published() // once: all tables are of the same networks
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
 		return Collected{}, err
 	}
 	out := Collected{Out: dir}
@@ -207,7 +210,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	groups := newGroups(s.grid.varied())
 	first := true
 	networks.rows = func(write func([]any) error) error {
-		missing, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
+		missing, err := s.eachOf(published, func(a *archive, name string, c train.Config, r Result) error {
 			why, _, _ := strings.Cut(r.Why, "\n") // the rest of a crash is where it was in memory
 			cells := []any{name, r.State, why}
 			for _, k := range identityKeys() {
@@ -238,7 +241,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	timings := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "train_seconds", Zero: 0.0}, {Name: "rollout_seconds", Zero: 0.0},
 		{Name: "us_per_rnn_step", Zero: 0.0}, {Name: "host", Zero: ""}}}
 	timings.rows = func(write func([]any) error) error {
-		_, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
+		_, err := s.eachOf(published, func(a *archive, name string, c train.Config, r Result) error {
 			var t Timing
 			if err := a.json(name, timingFile, &t); err != nil {
 				return err
@@ -254,7 +257,7 @@ func (s *Sweep) Collect(dir string) (Collected, error) {
 	curves := table{columns: []parquet.Field{{Name: "name", Zero: ""}, {Name: "gradient_step", Zero: int64(0)}, {Name: "loss", Zero: 0.0}, {Name: "gradient_norm", Zero: 0.0},
 		{Name: "rnn_steps", Zero: int64(0)}, {Name: "trials", Zero: int64(0)}, {Name: "actions", Zero: int64(0)}, {Name: "correct", Zero: int64(0)}}}
 	curves.rows = func(write func([]any) error) error {
-		_, err := s.each(func(a *archive, name string, c train.Config, r Result) error {
+		_, err := s.eachOf(published, func(a *archive, name string, c train.Config, r Result) error {
 			return a.curve(name, curves.columns, write)
 		})
 		return err
@@ -397,17 +400,35 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[int(p*float64(len(sorted)-1)+.5)]
 }
 
-// Extract makes the run's folder dir of a finished network, by its name: a folder
-// as radd train leaves it, which every command takes and --resume goes on with.
-func (s *Sweep) Extract(name, dir string) error {
+// Extract makes the runs' folders of finished networks in the folder out, each by
+// its name: folders as radd train leaves them, which every command takes and --resume
+// goes on with. It returns an *input.Error, before anything is written, where there
+// is no such network or something has its folder's name already.
+func (s *Sweep) Extract(out string, names ...string) error {
 	list, _, err := s.Finished()
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		if list[i].Name == name {
-			return list[i].Folder(dir)
+	var wanted []Network
+	for _, name := range names {
+		i := slices.IndexFunc(list, func(n Network) bool { return n.Name == name })
+		if i < 0 {
+			return unknown(s.Path, name)
+		}
+		if dir := filepath.Join(out, name); exists(dir) {
+			return &input.Error{File: dir, Found: "it is there already", Allowed: "a name that is free", Do: "choose another --out"}
+		}
+		wanted = append(wanted, list[i])
+	}
+	for _, n := range wanted {
+		if err := n.Folder(filepath.Join(out, n.Name)); err != nil {
+			return err
 		}
 	}
-	return unknown(s.Path, name)
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -56,10 +56,9 @@ func readPlayed(ctx context.Context, run string, opt train.Options) (*played, er
 		if err != nil {
 			return nil, err
 		}
-		if r.Block != block {
-			block, within = r.Block, 0
-			if block < 0 || block > int64(len(p.pairs)*2+1) {
-				return nil, &input.Error{File: rollout.Out, Field: "block", Found: fmt.Sprint(block), Allowed: "blocks one after the other"}
+		if r.Block != block || block < 0 {
+			if block, within = block+1, 0; r.Block != block {
+				return nil, &input.Error{File: rollout.Out, Field: "block", Found: fmt.Sprint(r.Block), Allowed: "blocks one after the other"}
 			}
 			if block%2 == 0 {
 				p.pairs = append(p.pairs, map[string]share{})

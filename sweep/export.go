@@ -41,10 +41,11 @@ type Exported struct {
 	Trials int    `json:"trials"`
 }
 
-// Export writes the trials of a run's rollout, which it makes if need be, for
+// Export writes the trials of the runs' rollouts, which it makes if need be, for
 // other tools into the folder out: as "csv", <run>.csv with the columns of
 // trials.parquet; as "alf", IBL's table of trials in the run's session folder
-// <run>/2000-01-01/001/alf.
+// <run>/2000-01-01/001/alf. Before anything is written it returns an *input.Error
+// where two runs would have one name there.
 //
 // The conventions of ALF: choice is −1 for an action to the right, +1 to the left
 // and 0 for none; feedbackType is +1 or −1, a time-out's too; the contrast of the
@@ -52,11 +53,40 @@ type Exported struct {
 // not have (first movement, reward volume) is NaN.
 //
 // Source: IBL, "Data architecture", the ALF convention and the trials table of ONE.
-func Export(ctx context.Context, run, format, out string, opt train.Options) (Exported, error) {
-	e := Exported{Run: run}
+func Export(ctx context.Context, runs []string, format, out string, opt train.Options) ([]Exported, error) {
 	if format != "alf" && format != "csv" {
-		return e, &input.Error{File: "--format", Found: fmt.Sprintf("%q", format), Allowed: "alf, csv"}
+		return nil, &input.Error{File: "--format", Found: fmt.Sprintf("%q", format), Allowed: "alf, csv"}
 	}
+	of := map[string]string{} // runs by name
+	for _, run := range runs {
+		name, err := subjectOf(run)
+		if err != nil {
+			return nil, err
+		}
+		if other, taken := of[name]; taken {
+			return nil, &input.Error{File: run, Found: fmt.Sprintf("it would be written over %s, as %s", other, name), Do: "export it into another folder"}
+		}
+		of[name] = run
+	}
+	var list []Exported
+	for _, run := range runs {
+		e, err := exported(ctx, run, format, out, opt)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// subjectOf returns the name of a run's exported trials.
+func subjectOf(run string) (string, error) {
+	path, err := filepath.Abs(run)
+	return alfWord.ReplaceAllString(filepath.Base(path), "-"), err
+}
+
+func exported(ctx context.Context, run, format, out string, opt train.Options) (Exported, error) {
+	e := Exported{Run: run}
 	cfg, err := train.ReadRunConfig(run)
 	if err != nil {
 		return e, err
@@ -65,11 +95,10 @@ func Export(ctx context.Context, run, format, out string, opt train.Options) (Ex
 	if err != nil {
 		return e, err
 	}
-	path, err := filepath.Abs(run)
+	subject, err := subjectOf(run)
 	if err != nil {
 		return e, err
 	}
-	subject := alfWord.ReplaceAllString(filepath.Base(path), "-")
 	trials := filepath.Join(rollout.Out, trialsFile)
 	fsys := opt.Filled().FS
 	if format == "csv" {

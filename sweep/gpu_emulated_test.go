@@ -19,9 +19,12 @@ import (
 // without a loss.
 func TestOnGPU(t *testing.T) {
 	h := cudatest.Install(t, 1)
-	var launches atomic.Int64
+	var launches, opened atomic.Int64
 	lives := int64(math.MaxInt64)
-	h.Wrap = func(d cuda.Driver) cuda.Driver { return &mortal{d.(*cudatest.Device), &launches, &lives} }
+	h.Wrap = func(d cuda.Driver) cuda.Driver {
+		opened.Add(1)
+		return &mortal{d.(*cudatest.Device), &launches, &opened, &lives}
+	}
 	text := strings.Replace(tiny, "device: cpu", "device: gpu", 1) + "rollout: {blocks: 12}\ndistill: [full]\ngrid: {seed: 1..4}\n"
 	whole := open(t, t.TempDir(), text)
 	oneAfterAnother := Options{Wait: true, Jobs: 1} // the launches are not shared: their number is known
@@ -43,18 +46,26 @@ func TestOnGPU(t *testing.T) {
 		if !errors.As(err, &fault) || !strings.Contains(err.Error(), "gpu:0 (emulated device)") || !strings.Contains(err.Error(), "the device is lost") {
 			t.Errorf("lost after %d launches: %v, want a *cuda.Error that names device and cause", after, err)
 		}
+		if n := opened.Load(); n != 0 {
+			t.Errorf("lost after %d launches: the device was left open %d times", after, n)
+		}
 		lives = math.MaxInt64
 		run(t, s)
 		sameTables(t, tables(t, s), want)
 	}
 }
 
-// mortal counts launches, of all devices, and is lost where they are more than it
-// lives through.
+// mortal counts launches and what is open, of all devices, and is lost where
+// launches are more than it lives through.
 type mortal struct {
 	*cudatest.Device
-	launches *atomic.Int64
-	lives    *int64
+	launches, opened *atomic.Int64
+	lives            *int64
+}
+
+func (d *mortal) Close() error {
+	d.opened.Add(-1)
+	return d.Device.Close()
 }
 
 func (d *mortal) Launch(kernel string, grid, block, shared int, arguments cuda.Pointer) error {

@@ -39,7 +39,8 @@ func (s *Sweep) lengths() (map[string][]place, error) {
 }
 
 // goOn takes a network that has not begun to where the longest of the finished
-// networks is that it passes on its way: the same bytes for less work.
+// networks is that it passes on its way: the same bytes for less work. Those of
+// another instruction set or device are not on its way.
 func (w *openShard) goOn(i int) error {
 	c := &w.configs[i]
 	if w.lengths == nil || w.fleet.State(i).GradientSteps > 0 {
@@ -56,10 +57,16 @@ func (w *openShard) goOn(i int) error {
 		if e == nil || e.result.State != Done {
 			continue
 		}
+		if err := w.fleet.Resume(i, &e.snapshot); err != nil {
+			return err
+		}
+		if w.fleet.State(i).GradientSteps == 0 {
+			continue
+		}
 		w.mu.Lock()
 		w.before[i] = e.snapshot.Seconds
 		w.mu.Unlock()
-		return w.fleet.Resume(i, &e.snapshot)
+		return nil
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func (s *Sweep) Finished() (list []Network, missing int, err error) {
 	return list, missing, err
 }
 
-// Folder makes the network's run folder dir, as [Sweep.Extract] does.
+// Folder makes the network's run folder dir, as [Sweep.Extract] does. It may not be
+// there before.
 func (n *Network) Folder(dir string) error {
 	a, err := openArchive(n.archive)
 	if err != nil {
@@ -39,6 +40,9 @@ func (n *Network) Folder(dir string) error {
 	e, err := a.entry(n.Config)
 	if err != nil {
 		return err
+	}
+	if e == nil {
+		return a.lacks(n.Name)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -55,6 +59,9 @@ func (n *Network) Weights() (train.Weights, error) {
 	}
 	defer a.Close()
 	data, err := a.read(n.Name, weightsFile)
+	if err == nil && data == nil {
+		err = a.lacks(n.Name)
+	}
 	if err != nil {
 		return w, err
 	}

@@ -136,7 +136,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	close(ended)
 	helpers.Wait()
 	for _, w := range r.open { // those that were not finished
-		err = errors.Join(err, w.save(), w.claim.release())
+		err = errors.Join(err, w.save(), w.claim.release(), w.fleet.Close())
 	}
 	if cause := context.Cause(inner); cause != nil && ctx.Err() == nil {
 		err = errors.Join(cause, err)
@@ -278,14 +278,13 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	w := &openShard{runner: r, shard: sh, claim: c, saved: time.Now()}
 	var err error
 	if w.configs, err = sh.configs(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.release())
 	}
 	w.entries, w.before, w.left = make([]*entry, len(w.configs)), make([]float64, len(w.configs)), len(w.configs)
 	w.due = time.Duration(w.configs[0].CheckpointMinutes * float64(time.Minute))
 	resume := make([]*train.Snapshot, len(w.configs))
 	if err := w.load(resume); err != nil {
-		r.Log.Warn("passing over a shard's checkpoint", "shard", sh.id, "error", err)
-		clear(resume)
+		r.Log.Warn("passing over what is damaged of a shard's checkpoint", "shard", sh.id, "error", err)
 	}
 	log := r.Log
 	if r.opened++; r.opened > 1 { // what computes is said once
@@ -294,13 +293,23 @@ func (r *runner) enter(ctx context.Context, sh *shard, c *claim) (*openShard, er
 	if w.fleet, err = train.OpenFleet(w.configs, resume, log); err != nil {
 		return nil, errors.Join(err, c.release())
 	}
+	again := 0
+	for i, from := range resume {
+		if from != nil && w.fleet.State(i).GradientSteps == 0 {
+			again++
+		}
+	}
+	if again > 0 {
+		r.Log.Warn("networks begin again: the shard's checkpoint is of another device or instruction set", "shard", sh.id, "networks", again)
+	}
 	r.mu.Lock()
 	r.open[sh.id] = w
 	r.mu.Unlock()
 	return w, nil
 }
 
-// load takes over what the shard's checkpoint holds.
+// load takes over what the shard's checkpoint holds. The error is of the networks
+// that it passes over.
 func (w *openShard) load(resume []*train.Snapshot) error {
 	path := w.path(workDir, w.shard, ".zip")
 	if w.mark(w.shard) == 0 {
@@ -311,12 +320,12 @@ func (w *openShard) load(resume []*train.Snapshot) error {
 		return err
 	}
 	defer a.Close()
+	var damage error
 	for i, c := range w.configs {
 		e, err := a.entry(c)
-		if err != nil {
-			return err
-		}
 		switch {
+		case err != nil:
+			damage = errors.Join(damage, err)
 		case e == nil:
 		case e.result.State == Done || e.result.State == Failed:
 			w.entries[i] = e
@@ -325,7 +334,7 @@ func (w *openShard) load(resume []*train.Snapshot) error {
 			resume[i] = &e.snapshot
 		}
 	}
-	return nil
+	return damage
 }
 
 // handOut gives the shard's networks to the workers.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,8 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"radd/internal/atomicfs"
 	"radd/internal/input"
 	"radd/internal/parquet"
+	"radd/kernels/cpu"
 	"radd/task"
 	"radd/train"
 )
@@ -166,7 +169,7 @@ func TestExtractedIsTrained(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, want := filepath.Join(dir, "got", Name(&c)), filepath.Join(dir, "want", Name(&c))
-		if err := s.Extract(Name(&c), got); err != nil {
+		if err := s.Extract(filepath.Dir(got), Name(&c)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := train.Run(context.Background(), want, c, train.Options{}); err != nil {
@@ -180,7 +183,7 @@ func TestExtractedIsTrained(t *testing.T) {
 			}
 		}
 	}
-	if err := s.Extract("n1", filepath.Join(dir, "none")); !input.Is(err) {
+	if err := s.Extract(filepath.Join(dir, "none"), "n1"); !input.Is(err) {
 		t.Errorf("an unknown name: %v", err)
 	}
 }
@@ -270,8 +273,17 @@ func TestOtherNames(t *testing.T) {
 	}
 	defer a.Close()
 	var r Result
-	if err := a.json("n4-of-old", resultFile, &r); !input.Is(err) || !strings.Contains(err.Error(), "version") {
-		t.Errorf("error %v", err)
+	list, _, err := s.Finished()
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := list[0]
+	renamed.Name, renamed.Config.Seed = "n4-of-old", 99
+	_, weights := renamed.Weights()
+	for _, err := range []error{a.json("n4-of-old", resultFile, &r), renamed.Folder(filepath.Join(t.TempDir(), "run")), weights} {
+		if !input.Is(err) || !strings.Contains(err.Error(), "version") {
+			t.Errorf("error %v", err)
+		}
 	}
 }
 
@@ -313,8 +325,8 @@ func TestAfter(t *testing.T) {
 	s := open(t, dir, "out: out\nbase: {hidden: 4, gradient-steps: 3, device: cpu}\nrollout: {blocks: 20, seed: 5}\ndistill: [full, pca]\n")
 	run(t, s)
 	s.each(func(a *archive, name string, c train.Config, r Result) error {
-		folder := filepath.Join(dir, "run")
-		if err := s.Extract(name, folder); err != nil {
+		folder := filepath.Join(dir, "runs", name)
+		if err := s.Extract(filepath.Dir(folder), name); err != nil {
 			t.Fatal(err)
 		}
 		cfg := train.DefaultRolloutConfig()
@@ -463,6 +475,78 @@ func TestLatecomer(t *testing.T) {
 	}
 }
 
+// A claim that cannot be read is named.
+func TestDamagedClaim(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare)
+	if err := s.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	path := s.path(claimsDir, s.shards[0], ".json")
+	if err := os.WriteFile(path, []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, taken := s.take(s.shards[0], self(), 1, DefaultLease)
+	_, status := s.Status(0)
+	for _, err := range []error{taken, status} {
+		if err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("error %v, want one that names %s", err, path)
+		}
+	}
+}
+
+// The scratch folder of a program in another space of process numbers, which may be
+// alive, stays.
+func TestScratchOfOthers(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	here := self()
+	if here.Space == "" || here.Started == "" {
+		t.Skip("processes are told apart on Linux")
+	}
+	there, dead := here, here
+	there.PID, there.Started, there.Space = 1<<22, "1", "pid:[1]"
+	dead.PID, dead.Started = 1<<22, "1"
+	for of, stays := range map[process]bool{there: true, dead: false, here: true} {
+		folder, err := of.scratch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := scratchFolder(); err != nil {
+			t.Fatal(err)
+		}
+		if exists(folder) != stays {
+			t.Errorf("%+v: its scratch folder is there: %v", of, !stays)
+		}
+	}
+}
+
+// Where a shard cannot be opened, its claim is given up.
+func TestClaimGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	c := train.DefaultConfig()
+	c.Hidden, c.GradientSteps, c.Device, c.Task.Blocks = 4, 1, "cpu", 1
+	var files []string
+	for i := range 2 {
+		run := filepath.Join(dir, fmt.Sprint("run", i))
+		if _, err := train.Run(context.Background(), run, c, train.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(run, weightsFile))
+	}
+	s := open(t, dir, tiny+bare+fmt.Sprintf("grid: {init: [%s, %s]}\nshard: 2\n", files[0], files[1]))
+	if err := s.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(files[1]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(context.Background(), Options{}); !input.Is(err) || !strings.Contains(err.Error(), files[1]) {
+		t.Errorf("error %v, want one of input that names the file", err)
+	}
+	if claims, err := s.listed(claimsDir, ".json"); err != nil || len(claims) != 0 {
+		t.Errorf("claims %v are left, error %v", claims, err)
+	}
+}
+
 // What kills its program again and again is found, and fails alone.
 func TestKiller(t *testing.T) {
 	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..4}\nshard: 4\n")
@@ -508,6 +592,89 @@ func TestStopped(t *testing.T) {
 	sameTables(t, tables(t, s), tables(t, other))
 	if stops == 0 {
 		t.Error("it was never stopped")
+	}
+}
+
+// What of a shard's checkpoint can be read is gone on with.
+func TestDamagedCheckpoint(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..3, gradient-steps: [50000]}\nshard: 3\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := s.Run(ctx, Options{Jobs: 3, Report: func(p Progress) {
+		if now := strings.Join(p.Now, " "); len(p.Now) == 3 && strings.Count(now, " 0 of ") == 0 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	sh := s.shards[0]
+	path := s.path(workDir, sh, ".zip")
+	configs, err := sh.configs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := openArchive(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := a.files[Name(&configs[0])+"/"+weightsFile].DataOffset()
+	if err := errors.Join(err, a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[at+20] ^= 1
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.take(sh, self(), 1, DefaultLease)
+	if err != nil || c == nil {
+		t.Fatal(c, err)
+	}
+	var messages bytes.Buffer
+	r := &runner{Sweep: s, Options: Options{Log: slog.New(slog.NewTextHandler(&messages, nil))}, open: map[string]*openShard{}}
+	w, err := r.enter(ctx, sh, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.fleet.Close()
+	for i := range configs {
+		if steps := w.fleet.State(i).GradientSteps; (steps == 0) != (i == 0) {
+			t.Errorf("network %d begins at %d steps", i, steps)
+		}
+	}
+	if !strings.Contains(messages.String(), Name(&configs[0])) || strings.Contains(messages.String(), Name(&configs[1])) {
+		t.Errorf("it was said:\n%s", messages.String())
+	}
+}
+
+// A checkpoint of another instruction set is not gone on with, which is said.
+func TestStoppedElsewhere(t *testing.T) {
+	if cpu.Supported()[0] == cpu.Generic {
+		t.Skip("there is one instruction set only")
+	}
+	s := open(t, t.TempDir(), tiny+bare+"grid: {gradient-steps: [2000]}\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := s.Run(ctx, Options{Report: func(p Progress) {
+		if now := strings.Join(p.Now, ""); strings.Contains(now, " 50 of 2000") {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	t.Setenv(cpu.Variable, string(cpu.Generic))
+	var messages bytes.Buffer
+	sum, err := s.Run(context.Background(), Options{Log: slog.New(slog.NewTextHandler(&messages, nil))})
+	if err != nil || sum.Trained != 1 || sum.Continued != 0 || !strings.Contains(messages.String(), "begin again") {
+		t.Errorf("%+v, %v:\n%s", sum, err, messages.String())
+	}
+	if list, _, err := s.Finished(); err != nil || list[0].Result.Training.ISA != string(cpu.Generic) {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
 
@@ -558,6 +725,67 @@ func TestMemory(t *testing.T) {
 	const slack = 2 << 20 // bytes: the garbage of a moment
 	if many > few+slack {
 		t.Errorf("%d bytes with 200 networks, %d with 2,000", few, many)
+	}
+}
+
+// Blocks that do not follow one another are refused.
+func TestPlayedBlocks(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	c := train.DefaultConfig()
+	c.Hidden, c.GradientSteps, c.Device, c.Task.Blocks = 2, 1, "cpu", 1
+	if _, err := train.Run(context.Background(), run, c, train.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	cfg := train.DefaultRolloutConfig()
+	cfg.Blocks, cfg.Device = 2, "cpu"
+	s, err := train.RolloutOfRun(context.Background(), run, cfg, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, blocks := range [][]int64{{1}, {0, 2}, {0, 1, 0}, {-1}} {
+		err := atomicfs.WriteFile(atomicfs.OS, filepath.Join(s.Out, trialsFile), func(w io.Writer) error {
+			rows := parquet.NewWriter[train.TrialRow](w)
+			for _, block := range blocks {
+				if err := rows.Write(train.TrialRow{Block: block}); err != nil {
+					return err
+				}
+			}
+			return rows.Close()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readPlayed(context.Background(), run, train.Options{}); !input.Is(err) {
+			t.Errorf("blocks %v: error %v, want one of input", blocks, err)
+		}
+	}
+}
+
+// Tables that are collected while shards are published are of the same networks.
+func TestCollectedAtOnce(t *testing.T) {
+	s := open(t, t.TempDir(), tiny+bare+"grid: {seed: 1..4}\nshard: 2\n")
+	run(t, s)
+	late, aside, dir := s.path(shardsDir, s.shards[1], ".zip"), filepath.Join(t.TempDir(), "late.zip"), filepath.Join(t.TempDir(), "tables")
+	if err := os.Rename(late, aside); err != nil {
+		t.Fatal(err)
+	}
+	var published sync.WaitGroup
+	published.Go(func() {
+		for !exists(filepath.Join(dir, "networks.parquet")) {
+			runtime.Gosched()
+		}
+		os.Rename(aside, late)
+	})
+	c, err := s.Collect(dir)
+	published.Wait()
+	if err != nil || c.Networks != 2 || c.Missing != 2 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, name := range []string{"networks", "timings"} {
+		data, err := os.ReadFile(filepath.Join(dir, name+".csv"))
+		if rows := strings.Count(string(data), "\n") - 1; err != nil || rows != c.Networks {
+			t.Errorf("%s has %d networks, want %d: %v", name, rows, c.Networks, err)
+		}
 	}
 }
 
@@ -623,11 +851,11 @@ func TestCompare(t *testing.T) {
 	}
 
 	// Exported, the trials read back as they are, by the conventions of ALF.
-	if _, err := Export(context.Background(), runs[0], "alf", filepath.Join(dir, "alf"), train.Options{}); err != nil {
+	if _, err := Export(context.Background(), runs[:1], "alf", filepath.Join(dir, "alf"), train.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	e, err := Export(context.Background(), runs[0], "csv", filepath.Join(dir, "csv"), train.Options{})
-	if err != nil || e.Trials != s.Trials {
+	e, err := Export(context.Background(), runs[:1], "csv", filepath.Join(dir, "csv"), train.Options{})
+	if err != nil || len(e) != 1 || e[0].Trials != s.Trials {
 		t.Fatalf("%+v, %v", e, err)
 	}
 	type alf struct {
@@ -652,7 +880,7 @@ func TestCompare(t *testing.T) {
 			t.Fatalf("%+v of %+v", x, r)
 		}
 	}
-	if _, err := Export(context.Background(), runs[0], "nwb", dir, train.Options{}); !input.Is(err) {
+	if _, err := Export(context.Background(), runs[:1], "nwb", dir, train.Options{}); !input.Is(err) {
 		t.Errorf("an unknown format: %v", err)
 	}
 }
@@ -687,6 +915,35 @@ func TestLengths(t *testing.T) {
 	}
 	if list, missing, err := s.Finished(); err != nil || missing != 0 || len(list) != 6*len(alone) {
 		t.Errorf("%d networks, %d missing, error %v", len(list), missing, err)
+	}
+}
+
+// A longer network goes on from the longest that was trained on its own instruction
+// set, and only then counts as one that went on.
+func TestLengthsElsewhere(t *testing.T) {
+	if cpu.Supported()[0] == cpu.Generic {
+		t.Skip("there is one instruction set only")
+	}
+	dir := t.TempDir()
+	on := func(isa cpu.ISA, steps string, trained, continued int) *Sweep {
+		t.Setenv(cpu.Variable, string(isa))
+		s := open(t, dir, tiny+bare+"grid: {seed: 1..2, gradient-steps: "+steps+"}\nshard: 2\n")
+		sum, err := s.Run(context.Background(), Options{Jobs: 1}) // one after the other, shorter ones first
+		if err != nil || sum.Trained != trained || sum.Continued != continued || sum.Kernels <= 0 {
+			t.Errorf("%s steps on %s: %+v, %v, want %d trained, %d of them continued", steps, isa, sum, err, trained, continued)
+		}
+		return s
+	}
+	fastest := cpu.Supported()[0]
+	on(fastest, "[5, 6]", 4, 2)
+	on(cpu.Generic, "[5, 6, 7]", 2, 0)
+	got := tables(t, on(fastest, "[5, 6, 7, 9]", 2, 2))
+	alone := open(t, t.TempDir(), strings.Replace(tiny, "gradient-steps: 20", "gradient-steps: 9", 1)+bare+"grid: {seed: 1..2}\n")
+	run(t, alone)
+	for line := range strings.Lines(tables(t, alone)["networks.csv"]) {
+		if !strings.Contains(got["networks.csv"], line) {
+			t.Errorf("%q is not there", line)
+		}
 	}
 }
 

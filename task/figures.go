@@ -27,6 +27,15 @@ func (t Trial) Concordant() bool { return t.Side == t.BlockSide }
 // number for NaN and infinities, and writes null.
 type Ratio float64
 
+// Ratios returns the values as ratios.
+func Ratios(values []float64) []Ratio {
+	list := make([]Ratio, len(values))
+	for i, x := range values {
+		list[i] = Ratio(x)
+	}
+	return list
+}
+
 // MarshalJSON writes a number, or null for what is not a finite number.
 func (r Ratio) MarshalJSON() ([]byte, error) {
 	if x := float64(r); !math.IsNaN(x) && !math.IsInf(x, 0) {

@@ -183,7 +183,7 @@ func publish(fsys atomicfs.FS, dir string, step int, files []file) error {
 	}
 	return atomicfs.ReplaceDir(fsys, filepath.Join(parent, checkpointName(step)), func(staging string) error {
 		for _, f := range files {
-			if err := writeBytes(fsys, filepath.Join(staging, f.name), f.data); err != nil {
+			if err := atomicfs.WriteBytes(fsys, filepath.Join(staging, f.name), f.data); err != nil {
 				return err
 			}
 		}
@@ -191,11 +191,17 @@ func publish(fsys atomicfs.FS, dir string, step int, files []file) error {
 	})
 }
 
-// prune removes all but the newest checkpoints.
-func prune(fsys atomicfs.FS, dir string, keep int) error {
+// prune removes the checkpoints before the newest intact ones. Those beyond the
+// newest step, which load has passed over, are no reason to remove one.
+func prune(fsys atomicfs.FS, dir string, newest, keep int) error {
 	steps, err := checkpointSteps(fsys, dir)
-	for _, step := range steps[min(keep, len(steps)):] {
-		err = errors.Join(err, fsys.RemoveAll(filepath.Join(dir, checkpointsDir, checkpointName(step))))
+	for _, step := range steps {
+		path := filepath.Join(dir, checkpointsDir, checkpointName(step))
+		if keep == 0 {
+			err = errors.Join(err, fsys.RemoveAll(path))
+		} else if _, broken := verified(fsys, path); step <= newest && broken == nil {
+			keep--
+		}
 	}
 	return err
 }
@@ -312,13 +318,6 @@ func convert[F, G kernels.Float](v []G) []F {
 		w[i] = F(x)
 	}
 	return w
-}
-
-func writeBytes(fsys atomicfs.FS, path string, data []byte) error {
-	return atomicfs.WriteFile(fsys, path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
 }
 
 func readBytes(fsys atomicfs.FS, path string) ([]byte, error) {

@@ -152,8 +152,7 @@ var allKeys = sync.OnceValue(func() []Key {
 		{"gradient-steps", "gradient steps, one whole session each", fmt.Sprintf("1 to %d", maxSteps), false, steps, between(steps, 1, maxSteps)},
 		{"objective", "loss to minimise", "cross-entropy, probability or q-log; soft-cross-entropy with a teacher", true, objective,
 			func(c *Config) bool {
-				_, err := c.loss()
-				return err == nil || slices.Contains([]string{"cross-entropy", "probability", qLog}, c.Objective) // then the reduction or q is at fault
+				return slices.Contains([]string{"cross-entropy", "probability", qLog, softCrossEntropy}, c.Objective)
 			}},
 		{"reduction", "sum over a session's observation steps, or that sum divided by all its RNN steps (mean)",
 			"mean; sum with cross-entropy only", true, func(c *Config) any { return &c.Reduction },

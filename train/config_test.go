@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -112,11 +113,18 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-func TestProbabilityWithSumIsRefused(t *testing.T) {
-	c := DefaultConfig()
-	c.Objective, c.Reduction = "probability", "sum"
-	if _, err := c.Resolve(); !input.Is(err) {
-		t.Errorf("error %v, want one of input", err)
+// Of an objective and a reduction that do not go together the reduction is named.
+func TestReductionIsAtFault(t *testing.T) {
+	for _, objective := range []string{"probability", qLog, softCrossEntropy} {
+		c := DefaultConfig()
+		c.Objective, c.Reduction = objective, "sum"
+		if objective == softCrossEntropy {
+			c.Teacher = "teacher.npz"
+		}
+		var fault *input.Error
+		if _, err := c.Resolve(); !errors.As(err, &fault) || fault.Field != "reduction" || fault.Found != "sum" {
+			t.Errorf("%s: %v", objective, err)
+		}
 	}
 }
 

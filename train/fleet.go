@@ -43,7 +43,8 @@ type Fleet interface {
 	State(network int) FleetState
 
 	// Resume brings a network that has not begun to where the snapshot is, that
-	// of a run of the same configuration but for its length.
+	// of a run of the same configuration but for its length. One of another device
+	// or instruction set it leaves at its start.
 	Resume(network int, from *Snapshot) error
 
 	// Snapshot returns the network as files.
@@ -393,7 +394,7 @@ func (s Snapshot) Folder(dir string, cfg Config) error {
 	timing := fmt.Sprintf("%s%d,%.6f,%.4f\n", timingHeader, st.GradientStep, s.Seconds, s.Seconds/float64(max(st.RNNSteps, 1))*1e6)
 	return atomicfs.WriteDir(atomicfs.OS, dir, func(staging string) error {
 		for _, f := range []file{{configFile, text}, {metricsFile, s.Metrics}, {timingFile, []byte(timing)}, {weightsFile, s.Weights}} {
-			if err := writeBytes(atomicfs.OS, filepath.Join(staging, f.name), f.data); err != nil {
+			if err := atomicfs.WriteBytes(atomicfs.OS, filepath.Join(staging, f.name), f.data); err != nil {
 				return err
 			}
 		}

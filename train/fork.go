@@ -1,6 +1,8 @@
 package train
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -41,6 +43,9 @@ func Fork(from, to string) error {
 		}
 		for _, name := range []string{configFile, metricsFile, timingFile, eventsFile, logFile} {
 			data, err := os.ReadFile(filepath.Join(from, name))
+			if errors.Is(err, fs.ErrNotExist) { // a sweep's extracted network has no events and no log
+				continue
+			}
 			if err != nil {
 				return err
 			}

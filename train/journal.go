@@ -151,7 +151,7 @@ type appender struct {
 // bytes kept; where they differ, it first replaces the file atomically.
 func openAppender(fsys atomicfs.FS, path string, old, kept []byte) (*appender, error) {
 	if old == nil || !bytes.Equal(old, kept) {
-		if err := writeBytes(fsys, path, kept); err != nil {
+		if err := atomicfs.WriteBytes(fsys, path, kept); err != nil {
 			return nil, err
 		}
 	}

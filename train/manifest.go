@@ -45,7 +45,7 @@ func (t *training[F]) writeManifest(weights []byte) error {
 		Modules:       map[string]string{},
 		Platform:      runtime.GOOS + "/" + runtime.GOARCH,
 		Cores:         runtime.NumCPU(),
-		ComputedBy:    t.info,
+		ComputedBy:    t.state.Info,
 		InitSHA256:    t.cfg.InitSHA256,
 		GradientStep:  t.net.Step,
 	}
@@ -55,11 +55,7 @@ func (t *training[F]) writeManifest(weights []byte) error {
 			m.Modules[d.Path] = d.Version
 		}
 	}
-	text, err := t.cfg.YAML()
-	if err != nil {
-		return err
-	}
-	m.ConfigSHA256 = sum(text)
+	m.ConfigSHA256 = sum(t.config)
 	if weights != nil {
 		m.WeightsSHA256 = sum(weights)
 	}
@@ -68,6 +64,14 @@ func (t *training[F]) writeManifest(weights []byte) error {
 		return err
 	}
 	return t.keep(manifestFile, append(data, '\n'))
+}
+
+// manifestOf reports whether the folder's manifest is of the network's gradient
+// step and weights.
+func (t *training[F]) manifestOf(weights []byte) bool {
+	var m Manifest
+	data, err := readBytes(t.FS, filepath.Join(t.dir, manifestFile))
+	return err == nil && json.Unmarshal(data, &m) == nil && m.GradientStep == t.net.Step && m.WeightsSHA256 == sum(weights)
 }
 
 func sum(data []byte) string {
@@ -100,7 +104,7 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 		return err
 	}
 	t.Log.Error("training stopped", "error", bad, "evidence", evidenceDir)
-	report, jsonErr := json.MarshalIndent(map[string]any{
+	report := map[string]any{
 		"gradient_step": bad.GradientStep,
 		"what":          bad.What,
 		"value":         fmt.Sprint(bad.Value),
@@ -108,7 +112,7 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 		"gradient_norm": fmt.Sprint(r.GradientNorm),
 		"rnn_steps":     r.RNNSteps,
 		"trials":        r.Trials,
-	}, "", "  ")
+	}
 	write := atomicfs.ReplaceDir(t.FS, filepath.Join(t.dir, evidenceDir), func(staging string) error {
 		for _, file := range []struct {
 			name   string
@@ -119,7 +123,7 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 			if err := kernels.WriteParameters(&b, file.layout, file.vector, weightsMeta(&t.cfg, t.net.Step)); err != nil {
 				return err
 			}
-			if err := writeBytes(t.FS, filepath.Join(staging, file.name), b.Bytes()); err != nil {
+			if err := atomicfs.WriteBytes(t.FS, filepath.Join(staging, file.name), b.Bytes()); err != nil {
 				return err
 			}
 		}
@@ -132,8 +136,8 @@ func (t *training[F]) fail(r kernels.Record, err error) error {
 				return err
 			}
 		}
-		return writeBytes(t.FS, filepath.Join(staging, "report.json"), append(report, '\n'))
+		return atomicfs.WriteJSON(t.FS, filepath.Join(staging, "report.json"), report)
 	})
 	return errors.Join(fmt.Errorf("%w; the weights before it and its sessions are in %s",
-		err, filepath.Join(t.dir, evidenceDir)), jsonErr, write, t.journal.Sync())
+		err, filepath.Join(t.dir, evidenceDir)), write, t.journal.Sync())
 }

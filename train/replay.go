@@ -77,7 +77,7 @@ func Replay(ctx context.Context, cfg ReplayConfig, opt Options) (ReplaySummary, 
 		return ReplaySummary{}, err
 	}
 	cfg.Task = all.Task
-	if err := replaceable(cfg.Out, cfg.Weights, cfg.Session); err != nil {
+	if err := replaceable(cfg.Out, cfg.Weights, cfg.Session, cfg.Force); err != nil {
 		return ReplaySummary{}, err
 	}
 	if cfg.Dtype == "f32" {

@@ -182,8 +182,6 @@ func TestReplayForcedByReplay(t *testing.T) {
 	if !slices.Equal(got.floats("feedback", -1), want.floats("feedback", -1)) {
 		t.Error("feedback differs")
 	}
-	forced.Out = free.Out // all is read before it is written
-	mustReplay(t, forced)
 }
 
 // Forced decisions that are not the network's own end the trials and give the
@@ -289,6 +287,10 @@ func TestReplayRefusals(t *testing.T) {
 		"over its own session": func(c *ReplayConfig) {
 			session(func(*task.Session) {})(c)
 			c.Out = c.Session
+		},
+		"over the decisions that it follows": func(c *ReplayConfig) {
+			decisions(func(*kernels.Decisions) {})(c)
+			c.Out = c.Force
 		},
 		"a strength below 0":  session(func(s *task.Session) { s.Strength[1] = -1 }),
 		"too many decisions":  decisions(func(d *kernels.Decisions) { d.Feedback = slices.Repeat([]float64{1}, 1_000_000) }),

@@ -321,11 +321,7 @@ func record[F kernels.Float](ctx context.Context, w Weights, out string, cfg Rol
 			return err
 		}
 		s = r.summary(w, out)
-		text, err := json.MarshalIndent(s, "", "  ")
-		if err != nil {
-			return err
-		}
-		return writeBytes(opt.FS, filepath.Join(dir, summaryFile), append(text, '\n'))
+		return atomicfs.WriteJSON(opt.FS, filepath.Join(dir, summaryFile), s)
 	})
 	if err != nil {
 		return RolloutSummary{}, err
@@ -341,7 +337,8 @@ func open[F kernels.Float](w Weights, cfg RolloutConfig, opt Options, stretch in
 		return nil, nil, err
 	}
 	closing = func() error { return nil }
-	if backend == nil {
+	borrowed := backend != nil
+	if !borrowed {
 		if backend, err = OpenBackend[F](deviceFor(w.engine(), cfg.Device), 1, 1, opt.Log); err != nil {
 			return nil, nil, err
 		}
@@ -350,6 +347,9 @@ func open[F kernels.Float](w Weights, cfg RolloutConfig, opt Options, stretch in
 	player, err := play(w, backend)
 	if err != nil {
 		return nil, nil, errors.Join(err, closing())
+	}
+	if !borrowed {
+		closing = player.Close // and the backend under it
 	}
 	if stretch == 0 {
 		stretch = suitable(w.N, cfg.Task.MaxSteps())

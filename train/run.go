@@ -113,6 +113,20 @@ func IsRun(dir string) bool {
 	return err == nil
 }
 
+// Finished reports whether the network of the run in dir has taken all its gradient
+// steps: what its weights say, and those of another program say nothing else.
+func Finished(dir string) (bool, error) {
+	c, err := ReadRunConfig(dir)
+	if err != nil {
+		return false, err
+	}
+	meta, err := kernels.ReadMeta(filepath.Join(dir, weightsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return meta["gradient_step"] == "" || meta["gradient_step"] == strconv.Itoa(c.GradientSteps), err
+}
+
 // InFile names the file in an *input.Error that does not name one yet.
 func InFile(path string, err error) error {
 	var e *input.Error
@@ -151,6 +165,7 @@ type training[F kernels.Float] struct {
 	layout  []kernels.Parameter // of the network's θ
 	trainer *graph.Trainer[F]
 	state   *state
+	config  []byte // the folder's config.yaml
 	journal *journal
 	logFile atomicfs.File
 
@@ -393,18 +408,23 @@ func (t *training[F]) prepare() error {
 		}
 		s = &state{FormatVersion: formatVersion, Identity: t.cfg.identity(), Info: t.info}
 	}
-	if s.Info != t.info {
+	finished := weights != nil && s.GradientStep == t.cfg.GradientSteps
+	if s.Info != t.info && !finished {
 		t.Log.Warn("another device or instruction set than before: from here on, results are not byte for byte those of an undisturbed run",
 			"before", s.Info, "now", t.info)
 		s.Info = t.info
 	}
 	t.state = s
 
-	text, err := t.cfg.YAML()
-	if err != nil {
+	if t.config, err = t.cfg.YAML(); err != nil {
 		return err
 	}
-	if err := t.keep(configFile, text); err != nil {
+	if was, err := ReadRunConfig(t.dir); finished && err == nil && was.GradientSteps == s.GradientStep {
+		if t.config, err = readBytes(t.FS, filepath.Join(t.dir, configFile)); err != nil { // what it was finished with
+			return err
+		}
+	}
+	if err := t.keep(configFile, t.config); err != nil {
 		return err
 	}
 	if err := t.openLog(); err != nil {
@@ -415,13 +435,15 @@ func (t *training[F]) prepare() error {
 			return err
 		}
 		message := "resuming"
-		if s.GradientStep == t.cfg.GradientSteps {
+		if finished {
 			message = "finished before"
 		}
 		t.Log.Info(message, "run", t.dir, "gradient_step", s.GradientStep)
 	}
-	if err := t.writeManifest(weights); err != nil {
-		return err
+	if !finished || !t.manifestOf(weights) { // else it tells who finished the run
+		if err := t.writeManifest(weights); err != nil {
+			return err
+		}
 	}
 	if t.journal, err = openJournal(t.FS, t.dir, s.GradientStep); err != nil {
 		return err
@@ -448,7 +470,7 @@ func (t *training[F]) keep(name string, data []byte) error {
 	if old, err := readIfThere(t.FS, path); err == nil && string(old) == string(data) {
 		return nil
 	}
-	return writeBytes(t.FS, path, data)
+	return atomicfs.WriteBytes(t.FS, path, data)
 }
 
 // openLog sends messages to log.jsonl as well.
@@ -532,7 +554,7 @@ func (t *training[F]) checkpoint() error {
 			return err
 		}
 	}
-	return prune(t.FS, t.dir, t.cfg.Keep)
+	return prune(t.FS, t.dir, t.net.Step, t.cfg.Keep)
 }
 
 func (t *training[F]) progress() State {

@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"radd/internal/atomicfs/faultfs"
 	"radd/internal/input"
 	"radd/kernels"
+	"radd/kernels/cpu"
 )
 
 // small is a run that takes a few milliseconds: short sessions, few units.
@@ -162,13 +165,55 @@ func TestResume(t *testing.T) {
 		same(t, dir, whole)
 	})
 	t.Run("finished", func(t *testing.T) {
-		before := read(t, filepath.Join(whole, manifestFile))
-		s := mustRun(t, whole, c, Options{Resume: true})
+		before := [2][]byte{read(t, filepath.Join(whole, manifestFile)), read(t, filepath.Join(whole, configFile))}
+		other := c // what makes no other run, on another machine, by another version
+		other.Jobs, other.Keep, other.CheckpointEvery = 2, 1, 3
+		t.Setenv(cpu.Variable, string(cpu.Generic))
+		var messages bytes.Buffer
+		s := mustRun(t, whole, other, Options{Resume: true, Version: "another", Log: slog.New(slog.NewTextHandler(&messages, nil))})
 		if s.GradientSteps != 12 || s.Loss == 0 || s.Seconds <= 0 {
 			t.Errorf("summary %+v", s)
 		}
-		if !bytes.Equal(before, read(t, filepath.Join(whole, manifestFile))) {
-			t.Error("resuming a finished run changed its manifest")
+		if after := [2][]byte{read(t, filepath.Join(whole, manifestFile)), read(t, filepath.Join(whole, configFile))}; !reflect.DeepEqual(before, after) {
+			t.Errorf("resuming a finished run changed its manifest and configuration: %s\n%s", after[0], after[1])
+		}
+		var m Manifest
+		if err := json.Unmarshal(before[0], &m); err != nil || s.Info != m.ComputedBy || strings.Contains(messages.String(), "byte for byte") {
+			t.Errorf("%v; computed by %+v, the summary says %+v, and:\n%s", err, m.ComputedBy, s.Info, messages.String())
+		}
+	})
+	t.Run("killed before its manifest", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		want := read(t, filepath.Join(dir, manifestFile))
+		for _, left := range []string{"", strings.Replace(string(want), `"weights_sha256"`, `"before_the_first"`, 1)} {
+			os.Remove(filepath.Join(dir, manifestFile))
+			if left != "" {
+				if err := os.WriteFile(filepath.Join(dir, manifestFile), []byte(left), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mustRun(t, dir, c, Options{Resume: true})
+			if got := read(t, filepath.Join(dir, manifestFile)); !bytes.Equal(got, want) {
+				t.Errorf("of %q it made %s, want %s", left, got, want)
+			}
+		}
+	})
+	t.Run("ended early", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		short := c
+		short.GradientSteps = 8
+		mustRun(t, dir, short, Options{})
+		text, err := c.YAML() // as of a run of 12 steps that was stopped after 8
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, configFile), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, dir, short, Options{Resume: true})
+		if cfg, err := ReadRunConfig(dir); err != nil || cfg.GradientSteps != 8 {
+			t.Errorf("the run's length is %d, error %v", cfg.GradientSteps, err)
 		}
 	})
 	t.Run("fewer steps", func(t *testing.T) {
@@ -238,6 +283,28 @@ func TestResume(t *testing.T) {
 		mustRun(t, dir, c, Options{Resume: true})
 		same(t, dir, whole)
 	})
+	t.Run("a broken checkpoint takes no good one's place", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "run")
+		mustRun(t, dir, c, Options{})
+		for _, step := range []int{10, 12} {
+			if err := os.WriteFile(filepath.Join(dir, checkpointsDir, checkpointName(step), sumsFile), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		often := c
+		often.Keep, often.CheckpointEvery = 2, 1
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := Run(ctx, dir, often, Options{Resume: true, Report: func(s State) {
+			if s.GradientStep == 7 {
+				cancel()
+			}
+		}})
+		if steps, _ := checkpointSteps(atomicfs.OS, dir); !errors.Is(err, ErrStopped) || fmt.Sprint(steps) != "[12 10 7 6]" {
+			t.Fatalf("error %v, checkpoints %v", err, steps)
+		}
+		mustRun(t, dir, c, Options{Resume: true})
+		same(t, dir, whole)
+	})
 	t.Run("no checkpoint intact", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "run")
 		mustRun(t, dir, c, Options{})
@@ -286,6 +353,39 @@ func TestResume(t *testing.T) {
 		mustRun(t, dir, c, Options{Resume: true})
 		same(t, dir, whole)
 	})
+}
+
+// A run is finished when its weights are: its manifest may be of a run that goes on,
+// or missing.
+func TestFinished(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c := small()
+	want := func(when string, want bool) {
+		t.Helper()
+		if is, err := Finished(dir); is != want || err != nil {
+			t.Errorf("%s: finished %v, error %v", when, is, err)
+		}
+	}
+	stop := func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := Run(ctx, dir, c, Options{Resume: true, Report: func(State) { cancel() }})
+		if !errors.Is(err, ErrStopped) {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	want("stopped", false)
+	stop()
+	want("stopped again", false)
+	mustRun(t, dir, c, Options{Resume: true})
+	want("at its end", true)
+	os.Remove(filepath.Join(dir, manifestFile))
+	want("without a manifest", true)
+	os.Remove(filepath.Join(dir, weightsFile))
+	want("without weights", false)
+	if _, err := Finished(t.TempDir()); !input.Is(err) {
+		t.Errorf("of no run: %v", err)
+	}
 }
 
 func TestRefusals(t *testing.T) {
@@ -570,6 +670,11 @@ func TestFork(t *testing.T) {
 	short := c
 	short.GradientSteps = 7
 	mustRun(t, first, short, Options{})
+	for _, name := range []string{eventsFile, logFile, manifestFile} { // a sweep's extracted network has none
+		if err := os.Remove(filepath.Join(first, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := Fork(first, second); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"radd/internal/input"
 	"radd/kernels"
@@ -145,4 +148,40 @@ func TestCellsAreRolledOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A rollout by the unrolled engine leaves none of its workers behind.
+func TestUnrolledRolloutEnds(t *testing.T) {
+	c := small()
+	c.Engine, c.Cell, c.GradientSteps = "unrolled", "gru", 1
+	dir := filepath.Join(t.TempDir(), "run")
+	mustRun(t, dir, c, Options{})
+	w, err := LoadWeights(filepath.Join(dir, weightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultRolloutConfig()
+	cfg.Blocks, cfg.Device, cfg.Task = 1, "cpu", c.Task
+	left := func() int {
+		for range 100 { // workers end a moment after they are told to
+			if strings.Count(stacks(), "graph.(*worker") == 0 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return strings.Count(stacks(), "graph.(*worker")
+	}
+	before := left()
+	if _, err := Rollout(context.Background(), w, filepath.Join(t.TempDir(), "rollout"), cfg, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if after := left(); after > before {
+		t.Errorf("%d workers before, %d after", before, after)
+	}
+}
+
+// stacks returns what all goroutines do.
+func stacks() string {
+	b := make([]byte, 1<<20)
+	return string(b[:runtime.Stack(b, true)])
 }

@@ -87,10 +87,18 @@ func readWeights(path string) (Weights, error) {
 // LoadRNN is LoadWeights for what takes vanilla networks only.
 func LoadRNN(path string) (Weights, error) {
 	w, err := LoadWeights(path)
-	if err == nil && w.Cell != "rnn" {
-		err = &input.Error{File: path, Field: "cell", Found: w.Cell, Allowed: "rnn: this is for vanilla networks"}
+	if err == nil {
+		err = Vanilla(path, w.Cell)
 	}
 	return w, err
+}
+
+// Vanilla returns an *input.Error unless the cell of what is at path is rnn.
+func Vanilla(path, cell string) error {
+	if cell == "rnn" {
+		return nil
+	}
+	return &input.Error{File: path, Field: "cell", Found: cell, Allowed: "rnn: this is for vanilla networks"}
 }
 
 // FileSum returns the SHA-256 of a file, in hexadecimal, or an *input.Error.

@@ -72,6 +72,9 @@ func (c *choice) write(files map[string]func(io.Writer) error, summary any) erro
 	if c.Out == "" {
 		return nil
 	}
+	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
+		return err
+	}
 	return atomicfs.ReplaceDir(atomicfs.OS, c.Out, func(staging string) error {
 		for name, draw := range files {
 			var b bytes.Buffer
@@ -133,7 +136,7 @@ func (c *benchCPUCommand) config() (cfg bench.Config, err error) {
 		}
 	}
 	if c.Weights != "" {
-		w, err := train.LoadWeights(c.Weights)
+		w, err := train.LoadRNN(c.Weights)
 		if err != nil {
 			return cfg, err
 		}
@@ -280,7 +283,7 @@ func (c *benchGPUCommand) config() (cfg bench.GPUConfig, err error) {
 	cfg = bench.GPUConfig{Device: c.Device, Hidden: c.Hidden, Dtypes: c.Dtype, Networks: c.Networks, Rounds: c.Rounds, Burst: c.Burst,
 		Python: c.Python, Peers: c.Peers, Version: version()}
 	for _, path := range c.Weights {
-		w, err := train.LoadWeights(path)
+		w, err := train.LoadRNN(path)
 		if err != nil {
 			return cfg, err
 		}

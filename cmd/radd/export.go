@@ -24,14 +24,12 @@ func (exportCommand) Help() string {
 
 // Run implements the command.
 func (c *exportCommand) Run(ctx context.Context, a *app) error {
+	all, err := sweep.Export(ctx, c.OfRun, c.Format, c.Out, train.Options{Version: version(), Log: a.log})
+	if err != nil {
+		return err
+	}
 	var rows [][]string
-	var all []sweep.Exported
-	for _, run := range c.OfRun {
-		e, err := sweep.Export(ctx, run, c.Format, c.Out, train.Options{Version: version(), Log: a.log})
-		if err != nil {
-			return err
-		}
-		all = append(all, e)
+	for _, e := range all {
 		rows = append(rows, []string{e.Out, fmt.Sprintf("%d trials", e.Trials)})
 	}
 	return errors.Join(a.table(rows), a.finish(map[string]any{"exported": all}))

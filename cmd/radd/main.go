@@ -110,7 +110,7 @@ func radd(args []string) (code int) {
 		panic(fault)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted: nothing was written")
+		err = errors.New("interrupted: what was not finished was not written")
 	}
 	if err != nil {
 		a.screen.clear()

@@ -64,6 +64,9 @@ func (c *reportCommand) Run(ctx context.Context, a *app) error {
 	if c.Out == "" {
 		return &input.Error{File: "--out", Found: "no file", Allowed: "the page to write, F.html", Do: "or --live to serve it"}
 	}
+	if stat, err := os.Stat(c.Out); err == nil && stat.IsDir() {
+		return &input.Error{File: c.Out, Found: "a folder", Allowed: "the page to write, F.html"}
+	}
 	runs, _, err := report.Find(c.Folders...)
 	if err != nil {
 		return err
@@ -114,24 +117,35 @@ func analyzeRuns(ctx context.Context, a *app, dirs []string, mice ...string) err
 	p := a.progress("analyzing", len(dirs))
 	defer p.end()
 	for i, dir := range dirs {
-		r, err := report.ReadRun(dir)
-		if err != nil && !input.Is(err) {
-			return err
-		}
-		made, finished := false, err != nil // by another version, perhaps: then it is made again
-		if err == nil {
-			withMice := slices.ContainsFunc(r.Players, func(p report.Player) bool { return p.Group == "mice" })
-			made = withMice && r.Analysis.Weights == r.Manifest.WeightsSHA256 && len(mice) == 0
-			finished = r.Manifest.WeightsSHA256 != ""
-		}
-		if finished && !made {
-			if _, err := distill.AnalysisOfRun(ctx, dir, "", train.Options{Version: version(), Log: a.log}, mice...); err != nil {
-				return fmt.Errorf("%s: %w", dir, err)
-			}
+		if err := analyzeRun(ctx, a, dir, mice); err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
 		}
 		p.reach(i+1, len(dirs))
 	}
 	return nil
+}
+
+func analyzeRun(ctx context.Context, a *app, dir string, mice []string) error {
+	finished, err := train.Finished(dir)
+	if err != nil || !finished {
+		return err
+	}
+	opt := train.Options{Version: version(), Log: a.log}
+	r, err := report.ReadRun(dir)
+	switch {
+	case err != nil && !input.Is(err):
+		return err
+	case err == nil && r.Config.Cell != "rnn":
+		a.log.Info("analyses are of vanilla networks: of another cell's there is the rollout", "run", dir, "cell", r.Config.Cell)
+		_, err := train.RolloutMade(ctx, dir, opt)
+		return err
+	case err == nil && len(mice) == 0 && r.HasMice():
+		if sum, err := train.FileSum(filepath.Join(dir, "weights.safetensors")); err != nil || sum == r.Analysis.Weights {
+			return err
+		}
+	}
+	_, err = distill.AnalysisOfRun(ctx, dir, "", opt, mice...) // also where one by another version cannot be read
+	return err
 }
 
 // writeReport writes the page of the runs and sweeps in the folders, and their
@@ -164,6 +178,9 @@ func writeReport(dirs []string, out, files string) (reportSummary, error) {
 	}
 	var page bytes.Buffer
 	if err := report.WritePage(&page, runs, sweeps, opt); err != nil {
+		return s, err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return s, err
 	}
 	return s, atomicfs.WriteBytes(atomicfs.OS, out, page.Bytes())

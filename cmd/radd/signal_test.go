@@ -96,7 +96,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(stderr.String(), "radd: interrupted: nothing was written\n") {
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(stderr.String(), "radd: interrupted: what was not finished was not written\n") {
 		t.Errorf("exit code %d, want %d: %s", code, exitFailed, stderr)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {

@@ -227,38 +227,42 @@ func (c *sweepCollectCommand) Run(a *app) error {
 var shownFigures = []string{"rnn_steps_per_trial", "correct_per_trial", "correct_zero_strength_concordant",
 	"correct_zero_strength_discordant", "radd_full.stimulus.held_out_r2", "radd_full.block.held_out_r2"}
 
-// comparisonRows returns a comparison as a table: a row a group, a column a figure.
+// comparisonRows returns a comparison as a table: a row a group, a column a figure
+// that any of the groups has.
 func comparisonRows(list []sweep.Comparison) [][]string {
-	var rows [][]string
-	at := map[string]int{}
-	header := []string{}
-	for _, c := range list {
-		if !slices.Contains(shownFigures, c.Figure) {
-			continue
-		}
-		var keys, values []string
-		for _, k := range train.Keys() {
-			if v, has := c.Keys[k.Name]; has {
-				keys, values = append(keys, k.Name), append(values, v)
-			}
-		}
-		id := fmt.Sprint(values)
-		if _, has := at[id]; !has {
-			at[id] = len(rows)
-			rows = append(rows, append(values, fmt.Sprint(c.Seeds)))
-			if len(rows) == 1 {
-				header = append(keys, "seeds")
-			}
-		}
-		if at[id] == 0 {
-			header = append(header, c.Figure)
-		}
-		rows[at[id]] = append(rows[at[id]], fmt.Sprintf("%.4f [%.4f, %.4f]", c.Mean, c.Low, c.High))
-	}
-	if len(rows) == 0 {
+	list = slices.DeleteFunc(slices.Clone(list), func(c sweep.Comparison) bool { return !slices.Contains(shownFigures, c.Figure) })
+	if len(list) == 0 {
 		return nil
 	}
-	return append([][]string{header}, rows...)
+	var header []string
+	for _, k := range train.Keys() {
+		if _, varied := list[0].Keys[k.Name]; varied {
+			header = append(header, k.Name)
+		}
+	}
+	keys := len(header)
+	header = append(header, "seeds")
+	for _, figure := range shownFigures {
+		if slices.ContainsFunc(list, func(c sweep.Comparison) bool { return c.Figure == figure }) {
+			header = append(header, figure)
+		}
+	}
+	rows := [][]string{header}
+	at := map[string][]string{} // the groups' rows
+	for _, c := range list {
+		id := fmt.Sprint(c.Keys)
+		row := at[id]
+		if row == nil {
+			row = slices.Repeat([]string{"–"}, len(header))
+			for i, key := range header[:keys] {
+				row[i] = c.Keys[key]
+			}
+			row[keys] = fmt.Sprint(c.Seeds)
+			at[id], rows = row, append(rows, row)
+		}
+		row[slices.Index(header, c.Figure)] = fmt.Sprintf("%.4f [%.4f, %.4f]", c.Mean, c.Low, c.High)
+	}
+	return rows
 }
 
 type sweepExtractCommand struct {
@@ -273,10 +277,8 @@ func (c *sweepExtractCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range c.Name {
-		if err := s.Extract(name, filepath.Join(c.Out, name)); err != nil {
-			return err
-		}
+	if err := s.Extract(c.Out, c.Name...); err != nil {
+		return err
 	}
 	return a.finish(map[string]any{"out": c.Out, "networks": c.Name})
 }
