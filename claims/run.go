@@ -220,7 +220,7 @@ func (w *Work) train(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Run(ctx, sweep.Options{Jobs: w.Jobs, Wait: true, Log: w.Log,
+	_, err = s.Run(ctx, sweep.Options{Jobs: w.Jobs, Wait: true, Asked: true, Log: w.Log,
 		Report: func(p sweep.Progress) { w.Report(name, p.Finished, p.Networks) }})
 	var failures *sweep.FailuresError
 	if errors.As(err, &failures) {

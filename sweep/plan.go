@@ -187,6 +187,30 @@ func (s *Sweep) missing() ([][2]int, error) {
 	return ranges, nil
 }
 
+// narrow leaves the shards that have a network which the file asks for.
+func (s *Sweep) narrow() error {
+	asked := map[uint64]bool{}
+	for i := range s.grid.Len() {
+		c, err := s.grid.At(i)
+		if err != nil {
+			return train.InFile(s.Path, err)
+		}
+		asked[fingerprint(&c)] = true
+	}
+	var some []*shard
+	for _, sh := range s.shards {
+		configs, err := sh.configs()
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(configs, func(c train.Config) bool { return asked[fingerprint(&c)] }) {
+			some = append(some, sh)
+		}
+	}
+	s.shards = some
+	return nil
+}
+
 // Extent is how large a sweep is, of the networks that are not planned yet or of
 // all.
 type Extent struct {

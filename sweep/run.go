@@ -33,12 +33,13 @@ type Options struct {
 	Jobs   int           // networks side by side; 0 means one per core
 	Lease  time.Duration // 0 means DefaultLease
 	Wait   bool          // for the shards of other programs
+	Asked  bool          // shards with networks that the file asks for, and no others of the folder
 	First  int           // the shard to begin at, so that many programs do not all ask for the same
 	Log    *slog.Logger  // nil is silent
 	Report func(Progress)
 }
 
-// Progress is how far the sweep's folder is.
+// Progress is how far the sweep's folder is; of Options.Asked, the part of it.
 type Progress struct {
 	Networks, Finished, Failed int
 	Now                        []string // what runs here, in order
@@ -110,11 +111,16 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	defer cancel(nil)
 	r := &runner{Sweep: s, Options: opt, here: self(), scratch: scratch, work: make(chan func(), 1), cancel: cancel, open: map[string]*openShard{}, now: map[string]string{}}
 	r.summary = Summary{Out: s.Out, Jobs: opt.Jobs}
-	if err := r.count(); err != nil {
+	if r.lengths, err = s.lengths(); err != nil {
 		return r.summary, err
 	}
-
-	if r.lengths, err = s.lengths(); err != nil {
+	all := len(s.shards)
+	if opt.Asked {
+		if err := s.narrow(); err != nil {
+			return r.summary, err
+		}
+	}
+	if err := r.count(); err != nil {
 		return r.summary, err
 	}
 
@@ -149,7 +155,7 @@ func (s *Sweep) Run(ctx context.Context, opt Options) (Summary, error) {
 	switch {
 	case ctx.Err() != nil && r.progress.Finished < r.progress.Networks:
 		return r.summary, ErrStopped
-	case r.progress.Finished == r.progress.Networks:
+	case r.progress.Finished == r.progress.Networks && len(s.shards) == all:
 		s.sweepUp(opt.Lease)
 	}
 	if r.progress.Failed > 0 {

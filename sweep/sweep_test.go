@@ -216,6 +216,39 @@ func TestExtended(t *testing.T) {
 	}
 }
 
+// Files that name one folder share its networks; a run for one of them leaves what
+// only others ask for alone, checkpoints too.
+func TestAsked(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir, tiny+bare+"grid: {seed: 1..4}\nshard: 1\n")
+	ctx, stop := context.WithCancel(context.Background())
+	_, err := first.Run(ctx, Options{Jobs: 1, Report: func(p Progress) {
+		if p.Finished == 1 {
+			stop()
+		}
+	}})
+	if !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	checkpoint := first.path(workDir, first.shards[3], ".zip")
+	if err := os.WriteFile(checkpoint, nil, 0o644); err != nil { // another program's
+		t.Fatal(err)
+	}
+	second := open(t, dir, tiny+bare+"grid: {seed: [1, 3, 7]}\nshard: 1\n")
+	var last Progress
+	sum, err := second.Run(context.Background(), Options{Jobs: 1, Asked: true, Report: func(p Progress) { last = p }})
+	if err != nil || sum.Networks != 3 || sum.Finished != 3 || sum.Trained != 2 || last.Networks != 3 {
+		t.Errorf("%+v, %+v, error %v, want 3 networks, 2 of them trained now", sum, last, err)
+	}
+	if _, err := os.Stat(checkpoint); err != nil {
+		t.Errorf("a checkpoint of what was not asked for: %v", err)
+	}
+	again := open(t, dir, tiny+bare+"grid: {seed: 1..4}\nshard: 1\n")
+	if sum := run(t, again); sum.Trained != 2 || sum.Networks != 5 {
+		t.Errorf("%+v, want the other two trained, of 5", sum)
+	}
+}
+
 // A network that diverges fails alone, with its evidence, and the sweep ends
 // with an error.
 func TestDivergence(t *testing.T) {
